@@ -1,0 +1,80 @@
+"""ercframe: a plugin framework for multimodal emotion recognition in conversations.
+
+Names are imported on first use, so that ``import ercframe`` (and ``ercframe --help``) does not load PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ercframe.components import (
+        Classifier,
+        Component,
+        ComponentConfig,
+        Dataset,
+        Encoder,
+        Fusion,
+        Loss,
+        Transform,
+    )
+    from ercframe.data.dialogue import Dialogue, Utterance, collate
+    from ercframe.errors import InputError, Problem, RunError, SpecError
+    from ercframe.layout import Layout
+    from ercframe.plugins import hookimpl
+    from ercframe.registry import Registry
+    from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
+    from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "components": ("Classifier Component ComponentConfig Dataset Encoder Fusion Loss Transform"),
+    "data.dialogue": "Dialogue Utterance collate",
+    "errors": "InputError Problem RunError SpecError",
+    "layout": "Layout",
+    "plugins": "hookimpl",
+    "registry": "Registry",
+    "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
+    "tensors": "Batch Context Decision FusionOutput ModelOutput Stream Streams Term",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "Batch",
+    "Classifier",
+    "Component",
+    "ComponentConfig",
+    "Context",
+    "Dataset",
+    "DatasetInfo",
+    "Decision",
+    "Dialogue",
+    "Encoder",
+    "FusedSpec",
+    "Fusion",
+    "FusionOutput",
+    "InputError",
+    "Layout",
+    "Loss",
+    "ModelOutput",
+    "ModelSpec",
+    "Problem",
+    "Registry",
+    "RunError",
+    "SpecError",
+    "Stream",
+    "StreamSpec",
+    "Streams",
+    "Term",
+    "Transform",
+    "Utterance",
+    "__version__",
+    "collate",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ercframe' has no attribute {name!r}")
+    return getattr(import_module(f"ercframe.{_HOME[name]}"), name)

@@ -1,0 +1,1 @@
+"""Dialogues, bundles and batches."""

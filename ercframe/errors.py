@@ -1,0 +1,66 @@
+"""What ercframe says when something is wrong: errors that a person can act on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        where: position, such as ``"3:11"``, ``"command line"`` or ``"dialogue 7, utterance 3"``; may be empty.
+        what: the offending key or item, such as ``"trainer.epochs"``; may be empty.
+        message: what must hold, what was got and, where known, what to do.
+    """
+
+    where: str
+    what: str
+    message: str
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used; shown without a traceback, exit code 2.
+
+    Args:
+        title: one sentence, such as ``"2 problems in recipes/mine.yaml"``.
+        problems: every problem found, in reading order.
+        help: what to do next, free text over several lines; may be empty.
+    """
+
+    def __init__(self, title: str, problems: Sequence[Problem] = (), help: str = "") -> None:
+        self.title, self.problems, self.help = title, tuple(problems), help
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        where = max((len(p.where) for p in self.problems), default=0)
+        what = max((len(p.what) for p in self.problems), default=0)
+        for p in self.problems:
+            columns = [c for c, width in ((p.where.ljust(where), where), (p.what.ljust(what), what)) if width]
+            lines.append("  " + "  ".join([*columns, p.message]))
+        if self.help:
+            lines += ["", self.help.rstrip()]
+        return "\n".join(lines)
+
+
+class SpecError(Exception):
+    """A component needs something that the part before it does not provide.
+
+    Raised inside a component's constructor by :class:`~ercframe.specs.StreamSpec` and
+    :class:`~ercframe.specs.FusedSpec`; ``ercframe.build`` turns it into an :class:`InputError` that names both
+    components and the alternatives.
+
+    Args:
+        provider: kind of the component that should have provided it, ``"encoder"`` or ``"fusion"``.
+        needs: what is needed, to follow the word "needs".
+        got: what there is, to follow the word "provides".
+    """
+
+    def __init__(self, provider: str, needs: str, got: str) -> None:
+        self.provider, self.needs, self.got = provider, needs, got
+        super().__init__(f"needs {needs}; the {provider} provides {got}")
+
+
+class RunError(Exception):
+    """A run that was asked for correctly could not be completed; exit code 1."""

@@ -1,0 +1,118 @@
+"""Finding plugins: installed packages by entry point, loose files by path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+
+from ercframe.components import Component
+from ercframe.errors import InputError
+from ercframe.registry import Entry, Failure, Origin, Registry, faults
+
+GROUP = "ercframe"
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Hooks:
+    """Every hook that ercframe calls."""
+
+    @hookspec
+    def ercframe_components(self) -> Iterable[type[Component]]:  # type: ignore[empty-body]
+        """Return the component classes of this plugin; each class's base says its kind."""
+
+
+class UnusablePluginError(Exception):
+    """A plugin loaded but does not keep the contract of the hook."""
+
+
+def load(files: Sequence[Path] = (), *, entry_points: bool = True) -> Registry:
+    """Load plugins and list their components.
+
+    A plugin that fails is recorded in ``Registry.failures`` and hurts nobody else.
+
+    Args:
+        files: loose plugin files.
+        entry_points: whether installed packages are asked, too.
+
+    Raises:
+        InputError: a loose file does not exist.
+    """
+    missing = [str(f) for f in files if not f.is_file()]
+    if missing:
+        raise InputError(f"plugin file not found: {', '.join(missing)}")
+    sources: list[tuple[Origin, Callable[[], object]]] = []
+    if entry_points:
+        sources += [(_origin(point), point.load) for point in importlib.metadata.entry_points(group=GROUP)]
+    unique = dict.fromkeys(f.resolve() for f in files)
+    sources += [(Origin(str(f), file=f), partial(_import_file, f)) for f in unique]
+    return from_plugins(sources)
+
+
+def from_plugins(sources: Iterable[tuple[Origin, Callable[[], object]]]) -> Registry:
+    """Make a registry from plugins, each given as its origin and a function that loads it (what tests use)."""
+    entries: list[Entry] = []
+    failures: list[Failure] = []
+    for origin, load_plugin in sources:
+        try:
+            entries += [Entry(component, origin) for component in _components(load_plugin(), origin.plugin)]
+        except (UnusablePluginError, pluggy.PluginValidationError) as error:
+            failures.append(Failure(origin, str(error)))
+        except (Exception, SystemExit) as error:  # a foreign module may raise anything while it is imported
+            cause = f"{type(error).__name__}: {error}"
+            failures.append(Failure(origin, cause, traceback.format_exc()))
+    return Registry(entries, failures)
+
+
+def _components(plugin: object, name: str) -> list[type[Component]]:
+    """Ask one plugin, in a manager of its own so that its mistakes stay its own."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    manager.register(plugin, name)
+    manager.check_pending()
+    implementations = manager.hook.ercframe_components.get_hookimpls()
+    if not implementations:
+        raise UnusablePluginError(
+            "no function is marked @hookimpl; write `@hookimpl def ercframe_components(): return [...]`"
+        )
+    found = implementations[0].function()
+    if not isinstance(found, Iterable):
+        raise UnusablePluginError(f"ercframe_components() must return a list of component classes (got {found!r})")
+    components = list(found)
+    problems = [problem for component in components for problem in faults(component)]
+    if problems:
+        raise UnusablePluginError("; ".join(problems))
+    return components
+
+
+def _origin(point: importlib.metadata.EntryPoint) -> Origin:
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return Origin(point.name, package)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a loose file under a name of its own.
+
+    The module stays in ``sys.modules``: pydantic and dataclasses look annotations up there.
+    """
+    name = f"ercframe_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UnusablePluginError(f"a plugin file must be a Python file ending in .py (got {path.name})")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,84 @@
+"""The parts of a recipe that are not plugins: how to train, and how an epoch is chosen and reported."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Settings(BaseModel):
+    """Base of everything a recipe may set: frozen, and no unknown key passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class OptimizerSettings(Settings):
+    """Which PyTorch optimizer, and its knobs."""
+
+    name: Literal["adam", "adamw", "sgd"] = Field(
+        "adam",
+        description="adam: L2 in the gradient, as SDT has it. adamw: decoupled decay. sgd: with momentum 0.9.",
+    )
+    lr: float = Field(1e-4, gt=0, description="Learning rate.")
+    weight_decay: float = Field(0.0, ge=0, description="L2 strength (adam, sgd) or decoupled decay (adamw).")
+
+
+class TrainerSettings(Settings):
+    """How a model is trained."""
+
+    epochs: int = Field(50, ge=1, description="Passes over the training dialogues.")
+    batch_dialogues: int = Field(16, ge=1, description="Dialogues in a batch.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(), description="The optimizer.")
+    clip_norm: float | None = Field(None, gt=0, description="Scale gradients down to this total norm; null never does.")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this many epochs without a better monitored dev score; null never does.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto takes CUDA where there is one; or cpu, cuda, cuda:1.",
+    )
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class ProtocolSettings(Settings):
+    """How an epoch is chosen and a number is reported."""
+
+    name: Literal["heldout", "paper"] = Field(
+        "heldout",
+        description="heldout: the best dev epoch, dev carved from train where the data has none. "
+        "paper: dev merged into train and the best *test* epoch, as most publications do; labelled so.",
+    )
+    monitor: Literal["weighted_f1", "accuracy", "macro_f1"] = Field(
+        "weighted_f1", description="Score that chooses the epoch; higher is better."
+    )
+    seeds: Annotated[int, Field(ge=1)] | Annotated[tuple[Seed, ...], Field(min_length=1)] = Field(
+        5, description="A number n means seeds 0 to n−1; a list is taken as it is."
+    )
+    dev_fraction: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="heldout: share of training dialogues carved as dev where the data has none.",
+    )
+    dev_seed: int = Field(0, ge=0, description="heldout: which dialogues are carved; the same for every seed.")
+    show_gap: bool = Field(
+        True,
+        description="Score test after every epoch, to show beside the result what choosing on test would have claimed. "
+        "Nothing reads these scores to decide. false: test is scored once, at the end.",
+    )
+
+    @model_validator(mode="after")
+    def _paper_needs_test_scores(self) -> "ProtocolSettings":
+        if self.name == "paper" and not self.show_gap:
+            raise ValueError("protocol 'paper' chooses on test, so show_gap must be true")
+        if isinstance(self.seeds, tuple) and len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must differ from each other (got {list(self.seeds)})")
+        return self
+
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds to run, in order."""
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds

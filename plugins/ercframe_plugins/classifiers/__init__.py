@@ -1,0 +1,1 @@
+"""Bundled classifier plugins; each module is one plugin."""

@@ -1,0 +1,1 @@
+"""Bundled dataset plugins; each module is one plugin."""

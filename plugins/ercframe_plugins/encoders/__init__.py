@@ -1,0 +1,1 @@
+"""Bundled encoder plugins; each module is one plugin."""

@@ -1,0 +1,1 @@
+"""Bundled fusion plugins; each module is one plugin."""

@@ -1,0 +1,1 @@
+"""Bundled importer plugins; each module is one plugin."""

@@ -1,0 +1,1 @@
+"""Bundled losse plugins; each module is one plugin."""

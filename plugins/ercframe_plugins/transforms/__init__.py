@@ -1,0 +1,1 @@
+"""Bundled transform plugins; each module is one plugin."""
