@@ -1,0 +1,69 @@
+"""The command's frame: the sub-commands, the exit codes, and how errors are shown.
+
+Nothing here, nor at the top of a command's module, imports PyTorch: ``ercframe --help`` has to be quick.
+"""
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from ercframe import __version__
+from ercframe.cli import components, data, run
+from ercframe.errors import InputError, RunError
+
+app = typer.Typer(
+    name="ercframe",
+    help="Multimodal emotion recognition in conversations, composed of plugins.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ercframe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Multimodal emotion recognition in conversations, composed of plugins."""
+
+
+for module in (run, components, data):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; exit 0 when done, 1 when a run failed, 2 for bad input, 130 after Ctrl-C."""
+    sys.exit(run_app(sys.argv[1:]))
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run the command line on these arguments and return the exit code."""
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except InputError as error:
+        return _complain(str(error), 2)
+    except RunError as error:
+        return _complain(str(error), 1)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("Interrupted.", 130)
+
+
+def _complain(text: str, code: int) -> int:
+    """Print an error as plain text, never wrapped or coloured into something that cannot be copied."""
+    sys.stderr.write(text.rstrip() + "\n")
+    return code

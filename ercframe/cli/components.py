@@ -1,0 +1,7 @@
+"""Commands: components."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
