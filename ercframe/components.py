@@ -34,9 +34,6 @@ class Component(ABC):
         example_configs: small settings that the contract suite tries, one for each way of working worth trying.
             The default suits a component that is quick, and works, with nothing set. They meet corpora with the
             modalities ``text``, ``audio`` and ``visual``, or the first of these, and four emotions.
-        example_configs: small settings that the contract suite tries, one for each way of working worth trying;
-            the default suits a component that works, and is quick, with nothing set. Each must build on some of
-            the suite's corpora, whose modalities are ``text``, ``audio`` and ``visual`` and whose emotions are four.
     """
 
     kind: ClassVar[str]
