@@ -1,6 +1,7 @@
 """What ercframe says when something is wrong: errors that a person can act on."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -64,3 +65,9 @@ class SpecError(Exception):
 
 class RunError(Exception):
     """A run that was asked for correctly could not be completed; exit code 1."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the nearest known word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""

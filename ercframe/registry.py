@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ercframe.components import KINDS, Component, ComponentConfig
 from ercframe.errors import InputError
+from ercframe.errors import nearest as nearest  # also read from here by what stands above
 
 RESERVED_FIELDS = {"type": "names the component in a recipe", "weight": "weighs a loss in a recipe"}
 
@@ -102,15 +102,10 @@ class Registry:
             return f"unknown kind '{kind}'; kinds: {', '.join(KINDS)}{nearest(kind, KINDS)}"
         if (kind, name) in self._contested:
             return self._contest(kind, name)
-        text = f"unknown {kind} '{name}'{nearest(name, self.names(kind))}; installed: {', '.join(self.names(kind)) or 'none'}"
+        text = f"unknown {kind} '{name}'{nearest(name, self.names(kind)) or '.'}"
+        text += f" Installed: {', '.join(self.names(kind)) or 'none'}."
         failed = [f"{failure.origin}: {failure.cause}" for failure in self.failures]
-        return f"{text}. Plugins that failed to load: {'; '.join(failed)}" if failed else text
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the nearest known word, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+        return f"{text} Plugins that failed to load: {'; '.join(failed)}" if failed else text
 
 
 def faults(component: object) -> Iterator[str]:
@@ -124,8 +119,9 @@ def faults(component: object) -> Iterator[str]:
         return
     if inspect.isabstract(component):
         yield f"{label} must implement {', '.join(sorted(component.__abstractmethods__))}"
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(getattr(component, "name", ""))):
-        yield f"{label}.name must be lower case letters, digits and underscores (got {getattr(component, 'name', None)!r})"
+    name = getattr(component, "name", None)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name or "")):
+        yield f"{label}.name must be lower case letters, digits and underscores (got {name!r})"
     if not component.__dict__.get("__doc__"):
         yield f"{label} must have a docstring"
     if component.kind == "loss" and not getattr(component, "terms", ()):
