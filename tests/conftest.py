@@ -1,0 +1,63 @@
+"""What every test may use."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ercframe import Component, Registry, hookimpl
+from ercframe.plugins import from_plugins
+from ercframe.registry import Origin
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the cores to the other workers when tests run in parallel."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _global_state() -> Iterator[None]:
+    """Start every test from the same random state; refuse one that leaves PyTorch's defaults changed."""
+    torch.manual_seed(0)
+    yield
+    assert torch.get_default_dtype() == torch.float32, "a test must restore the default dtype"
+    assert torch.is_grad_enabled(), "a test must restore gradient mode"
+
+
+@pytest.fixture
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real corpora: ``$ERCFRAME_TEST_DATA``, or ``shared/data`` beside the repository."""
+    folder = Path(os.environ.get("ERCFRAME_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}; set ERCFRAME_TEST_DATA to its folder")
+    return folder
+
+
+@pytest.fixture
+def registry_of() -> Callable[..., Registry]:
+    """Make a registry from plugins given as ``name=components``: a list, or anything else the hook might return."""
+
+    def make(**plugins: list[type[Component]] | object) -> Registry:
+        return from_plugins(
+            (Origin(name), lambda returned=returned: plugin(returned)) for name, returned in plugins.items()
+        )
+
+    def plugin(returned: object) -> SimpleNamespace:
+        def ercframe_components() -> object:
+            return returned
+
+        return SimpleNamespace(ercframe_components=hookimpl(ercframe_components))
+
+    return make
