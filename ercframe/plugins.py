@@ -15,7 +15,7 @@ from types import ModuleType
 import pluggy
 
 from ercframe.components import Component
-from ercframe.errors import InputError
+from ercframe.errors import InputError, nearest
 from ercframe.registry import Entry, Failure, Origin, Registry, faults
 
 GROUP = "ercframe"
@@ -78,7 +78,9 @@ def _components(plugin: object, name: str) -> list[type[Component]]:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(Hooks)
     manager.register(plugin, name)
-    manager.check_pending()
+    if pending := [caller.name for caller in manager.get_hookcallers(plugin) or () if not caller.has_spec()]:
+        known = [hook for hook in vars(Hooks) if hook.startswith(GROUP)]
+        raise UnusablePluginError("; ".join(f"unknown hook '{hook}'{nearest(hook, known)}" for hook in pending))
     implementations = manager.hook.ercframe_components.get_hookimpls()
     if not implementations:
         raise UnusablePluginError(
