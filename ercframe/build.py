@@ -1,0 +1,156 @@
+"""From a recipe to a dataset and a model: every mismatch between parts is found here, before training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from ercframe.components import Component, Dataset, Transform
+from ercframe.errors import InputError, Problem, SpecError
+from ercframe.model import Learner, Model
+from ercframe.objective import Objective
+from ercframe.protocol import Splits, count_classes, divide
+from ercframe.recipes import Loaded, Slot
+from ercframe.registry import Registry
+from ercframe.specs import DatasetInfo, ModelSpec
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that a run needs: the recipe, its data divided by the protocol, and how to build its learner."""
+
+    loaded: Loaded
+    dataset: Dataset
+    info: DatasetInfo
+    splits: Splits
+    transforms: tuple[Transform, ...]
+
+    def learner(self) -> Learner:
+        """A freshly initialised model with its losses; seed PyTorch before calling."""
+        return build_learner(self.loaded, self.info)
+
+
+def assemble(loaded: Loaded) -> Experiment:
+    """Open the data of a recipe, divide it and check that its parts fit each other.
+
+    Raises:
+        InputError: the data is missing or unsuitable, or a component cannot build on what comes before it.
+    """
+    recipe = loaded.recipe
+    dataset = _open_dataset(loaded)
+    splits = divide(dataset, recipe.protocol)
+    info = replace(dataset.info, class_counts=count_classes(splits.train, len(dataset.info.labels)))
+    transforms = tuple(
+        _construct(loaded, f"transforms[{i}]", slot, partial(_new, slot, info))
+        for i, slot in enumerate(recipe.transforms)
+    )
+    with torch.device("meta"):  # shapes and specs only: no memory, no random numbers
+        build_learner(loaded, info)
+    return Experiment(loaded, dataset, info, splits, transforms)
+
+
+def build_learner(loaded: Loaded, info: DatasetInfo) -> Learner:
+    """Build the model and the losses of a recipe for a corpus.
+
+    Raises:
+        InputError: a component cannot build on what comes before it; names both and the alternatives.
+    """
+    recipe, chain = loaded.recipe, _Chain(loaded, info)
+    encoder = chain.build("encoder", recipe.encoder)
+    fusion = chain.build("fusion", recipe.fusion, encoder.spec)
+    classifier = chain.build("classifier", recipe.classifier, fusion.spec)
+    spec = ModelSpec(encoder.spec, fusion.spec)
+    losses = {name: chain.build(f"losses.{name}", slot, spec) for name, slot in recipe.losses.items()}
+    objective = Objective(losses, {name: slot.weight for name, slot in recipe.losses.items()})
+    return Learner(Model(encoder, fusion, classifier), objective)
+
+
+def _open_dataset(loaded: Loaded) -> Dataset:
+    slot = loaded.recipe.dataset
+    try:
+        dataset: Dataset = _construct(loaded, "dataset", slot, partial(_new, slot, loaded.recipe.modalities))
+    except InputError as error:
+        raise InputError(error.title, error.problems, error.help or loaded.recipe.data_help) from error
+    return dataset
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Builds parts one after the other and explains where one does not fit what comes before it."""
+
+    loaded: Loaded
+    info: DatasetInfo
+
+    def build(self, where: str, slot: Slot, *before: Any) -> Any:
+        try:
+            return _construct(self.loaded, where, slot, partial(_new, slot, self.info, *before))
+        except SpecError as error:
+            raise self._mismatch(where, slot, error) from error
+
+    def _mismatch(self, where: str, slot: Slot, error: SpecError) -> InputError:
+        provider: Slot = getattr(self.loaded.recipe, error.provider)
+        message = (
+            f"{slot.component.kind} '{slot.name}' needs {error.needs}; "
+            f"{error.provider} '{provider.name}' provides {error.got}"
+        )
+        others = ", ".join(self._providers(error.provider, slot))
+        if others:
+            message += f". {error.provider.capitalize()}s that do: {others}"
+        return InputError(
+            f"the parts of '{self.loaded.recipe.name}' do not fit", [_problem(self.loaded, where, message)]
+        )
+
+    def _providers(self, kind: str, consumer: Slot) -> Iterator[str]:
+        """Components which, with their default settings, ``consumer`` could build on."""
+        recipe = self.loaded.recipe
+        for name in self.loaded.registry.names(kind):
+            candidate = _default_slot(self.loaded.registry, kind, name)
+            if candidate and name != getattr(recipe, kind).name and self._would_fit(kind, candidate, consumer):
+                yield name
+
+    def _would_fit(self, kind: str, candidate: Slot, consumer: Slot) -> bool:
+        recipe = self.loaded.recipe
+        try:
+            with torch.device("meta"):
+                encoder = _new(candidate if kind == "encoder" else recipe.encoder, self.info)
+                if consumer.component.kind == "fusion":
+                    _new(consumer, self.info, encoder.spec)
+                    return True
+                fusion = _new(candidate if kind == "fusion" else recipe.fusion, self.info, encoder.spec)
+                spec = ModelSpec(encoder.spec, fusion.spec)
+                _new(consumer, self.info, spec if consumer.component.kind == "loss" else fusion.spec)
+                return True
+        except Exception:  # a trial of a foreign constructor: whatever it raises, it is no suggestion
+            return False
+
+
+def _new(slot: Slot, *arguments: Any) -> Any:
+    constructor: Callable[..., Component] = slot.component
+    return constructor(slot.config, *arguments)
+
+
+def _default_slot(registry: Registry, kind: str, name: str) -> Slot | None:
+    """A component with its default settings; None where it has fields without a default."""
+    component = registry.get(kind, name)
+    if any(field.is_required() for field in component.Config.model_fields.values()):
+        return None
+    return Slot(component, component.Config())
+
+
+def _construct(loaded: Loaded, where: str, slot: Slot, make: Callable[[], Any]) -> Any:
+    """Make a component; a ValueError from its constructor is about its settings, so it is the user's to mend."""
+    try:
+        return make()
+    except ValueError as error:
+        message = f"{slot.component.kind} '{slot.name}': {error}"
+        raise InputError(
+            f"the parts of '{loaded.recipe.name}' do not fit", [_problem(loaded, where, message)]
+        ) from error
+
+
+def _problem(loaded: Loaded, where: str, message: str) -> Problem:
+    return Problem(loaded.sources.where(where), where, message)

@@ -1,0 +1,104 @@
+"""Running a trained learner over dialogues: scores, and everything worth keeping about each utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ercframe.data.dialogue import Dialogue, collate
+from ercframe.metrics import Scores
+from ercframe.model import Learner
+from ercframe.tensors import Batch, ModelOutput
+
+# Shape letters: N utterances, S scored utterances, C emotions, M modalities, D features.
+
+
+def batches(dialogues: Sequence[Dialogue], size: int) -> Iterator[Batch]:
+    """Batches of ``size`` dialogues in order, on the host."""
+    for start in range(0, len(dialogues), size):
+        yield collate([dialogues[i] for i in range(start, min(start + size, len(dialogues)))])
+
+
+def score(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device, classes: int) -> Scores:
+    """Score the model's predictions for the scored utterances of ``dialogues``.
+
+    The results stay on the device until all batches are through.
+    """
+    predicted, labels = [], []
+    for batch, output in _outputs(learner, dialogues, size, device):
+        predicted.append(output.decision.logits[batch.scored].argmax(dim=-1))
+        labels.append(batch.labels[batch.scored])
+    return Scores.of(torch.cat(predicted).cpu(), torch.cat(labels).cpu(), classes)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a model computed for every utterance of some dialogues, on the host, scored or not.
+
+    Attributes:
+        probabilities: ``(N, C)``.
+        weights: the fusion's and the classifier's weights, ``(N, M)`` for ``"modality"``.
+        heads: probabilities of the losses' auxiliary heads, ``(N, C)`` each.
+        representations: ``"joint"`` and ``"modality.NAME"``, ``(N, D)`` each.
+    """
+
+    probabilities: Tensor
+    weights: Mapping[str, Tensor]
+    heads: Mapping[str, Tensor]
+    representations: Mapping[str, Tensor]
+
+
+def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device) -> Record:
+    """Run the model over ``dialogues`` and keep what reports are made of."""
+    kept: dict[str, dict[str, list[Tensor]]] = {"probabilities": {}, "weights": {}, "heads": {}, "representations": {}}
+    for _, output in _outputs(learner, dialogues, size, device):
+        heads = learner.objective.predictions(output)
+        by_modality = {f"modality.{name}": x for name, x in output.fused.by_modality.items()}
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "probabilities": {"": output.decision.logits.softmax(dim=-1)},
+            "weights": {**output.fused.weights, **output.decision.weights},
+            "heads": {name: logits.softmax(dim=-1) for name, logits in heads.items()},
+            "representations": {"joint": output.fused.joint, **by_modality},
+        }
+        for part, tensors in parts.items():
+            for name, x in tensors.items():
+                kept[part].setdefault(name, []).append(x.float().cpu())
+    joined = {part: {name: torch.cat(xs) for name, xs in tensors.items()} for part, tensors in kept.items()}
+    return Record(joined["probabilities"][""], joined["weights"], joined["heads"], joined["representations"])
+
+
+def rows(found: Record, dialogues: Sequence[Dialogue], split: str, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """One row for each scored utterance, as ``predictions.jsonl`` keeps it."""
+    probabilities, weights = found.probabilities.tolist(), {k: x.tolist() for k, x in found.weights.items()}
+    n = -1
+    for dialogue in dialogues:
+        for utterance, label in zip(dialogue.utterances, dialogue.labels.tolist(), strict=True):
+            n += 1
+            if label < 0:
+                continue
+            p = probabilities[n]
+            yield {
+                "split": split,
+                "dialogue": dialogue.id,
+                "utterance": utterance.id,
+                "speaker": utterance.speaker,
+                **({"text": utterance.text} if utterance.text else {}),
+                "label": labels[label],
+                "prediction": labels[max(range(len(p)), key=p.__getitem__)],
+                "probabilities": {name: round(value, 6) for name, value in zip(labels, p, strict=True)},
+                **({"weights": {name: w[n] for name, w in weights.items()}} if weights else {}),
+            }
+
+
+def _outputs(
+    learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device
+) -> Iterator[tuple[Batch, ModelOutput]]:
+    learner.eval()
+    with torch.inference_mode():
+        for host_batch in batches(dialogues, size):
+            batch = host_batch.to(device, non_blocking=True)
+            yield batch, learner.model(batch.features, batch.context)

@@ -1,0 +1,180 @@
+"""One execution of a recipe: every seed trained, and what each leaves in the run folder."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ercframe.build import Experiment
+from ercframe.errors import RunError
+from ercframe.evaluate import record, rows, score
+from ercframe.model import Learner
+from ercframe.probe import probe, probe_batch
+from ercframe.recipes import Recipe
+from ercframe.registry import Origin
+from ercframe.runs import RunFolder, SeedFolder
+from ercframe.summary import seed_summary, summarise
+from ercframe.trainer import Epoch, best, choose_device, fit
+
+
+class Reporter(Protocol):
+    """Whoever wants to watch a run; it observes and never steers."""
+
+    def started(self, experiment: Experiment, folder: RunFolder, parameters: int, warnings: list[str]) -> None:
+        """Told once, after the probe and before the first epoch."""
+
+    def seed_started(self, seed: int, epochs: int) -> None:
+        """Told before each seed."""
+
+    def epoch_done(self, seed: int, epoch: Epoch, is_best: bool) -> None:
+        """Told after each epoch."""
+
+    def seed_done(self, seed: int) -> None:
+        """Told after each seed, also when it was interrupted."""
+
+
+def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+    """Run a recipe: probe it, train every seed, write the run folder, return it with the summary.
+
+    Ctrl-C ends the seed at hand with the epochs it has and leaves the other seeds out; the summary then says
+    ``"status": "interrupted"``.
+
+    Raises:
+        InputError: the probe found a fault, or the run folder cannot be made.
+        RunError: training diverged.
+    """
+    recipe = experiment.loaded.recipe
+    device = choose_device(recipe.trainer.device)
+    learner = _new_learner(experiment, recipe.protocol.seed_list()[0], device)
+    warnings = probe(learner, probe_batch(experiment.splits.train).to(device))
+    parameters = sum(p.numel() for p in learner.parameters())
+    del learner
+    folder = RunFolder.create(root, recipe.name)
+    folder.write_recipe(_kept(recipe).to_yaml(), recipe.plugin_files)
+    folder.write_environment(device, _origins(experiment))
+    reporter.started(experiment, folder, parameters, warnings)
+    status = "finished"
+    seeds: list[dict[str, Any]] = []
+    for seed in recipe.protocol.seed_list():
+        try:
+            found, status = _run_seed(experiment, seed, folder.seed(seed), device, reporter)
+        except RunError:
+            folder.write_summary(summarise(experiment, seeds, parameters, "failed"))
+            raise
+        seeds += found
+        folder.write_summary(summarise(experiment, seeds, parameters, "running"))
+        if status != "finished":
+            break
+    summary = summarise(experiment, seeds, parameters, status)
+    folder.write_summary(summary)
+    return folder, summary
+
+
+def _run_seed(
+    experiment: Experiment, seed: int, folder: SeedFolder, device: torch.device, reporter: Reporter
+) -> tuple[list[dict[str, Any]], str]:
+    """Train one seed; its summary (none where no epoch ended) and ``finished`` or ``interrupted``."""
+    epochs: list[Epoch] = []
+    started, status = time.perf_counter(), "finished"
+    learner = _new_learner(experiment, seed, device)
+
+    def observe(epoch: Epoch, is_best: bool) -> None:
+        with interrupt_deferred():  # checkpoint, log and list must tell the same story
+            folder.save_checkpoint(learner, epoch.number, is_best)
+            epochs.append(epoch)
+            folder.write_metrics(_row(epoch) for epoch in epochs)
+        reporter.epoch_done(seed, epoch, is_best)
+
+    reporter.seed_started(seed, experiment.loaded.recipe.trainer.epochs)
+    try:
+        fit(learner, experiment, seed, device, observe)
+    except KeyboardInterrupt:
+        status = "interrupted"
+    reporter.seed_done(seed)
+    if not epochs:
+        return [], status
+    return [_conclude(experiment, seed, learner, epochs, folder, device, time.perf_counter() - started)], status
+
+
+def _conclude(
+    experiment: Experiment,
+    seed: int,
+    learner: Learner,
+    epochs: list[Epoch],
+    folder: SeedFolder,
+    device: torch.device,
+    seconds: float,
+) -> dict[str, Any]:
+    """Score and record the chosen epoch's weights, and sum the seed up."""
+    recipe, splits, labels = experiment.loaded.recipe, experiment.splits, experiment.info.labels
+    size = recipe.trainer.batch_dialogues
+    chosen = best(epochs, "test" if recipe.protocol.name == "paper" else "dev", recipe.protocol.monitor)
+    folder.load_checkpoint("best", learner)
+    if chosen.test is None:
+        chosen = replace(chosen, test=score(learner, splits.test, size, device, len(labels)))
+    predictions: list[dict[str, Any]] = []
+    representations: dict[str, Tensor] = {}
+    for split, dialogues in (("dev", splits.dev), ("test", splits.test)):
+        if dialogues:
+            found = record(learner, dialogues, size, device)
+            predictions += list(rows(found, dialogues, split, labels))
+            representations |= {f"{split}.{name}": x for name, x in found.representations.items()}
+    folder.write_predictions(predictions)
+    folder.write_representations(representations)
+    return seed_summary(seed, epochs, chosen, recipe.protocol, seconds)
+
+
+def _new_learner(experiment: Experiment, seed: int, device: torch.device) -> Learner:
+    """A learner initialised from ``seed``, on the host so that every device starts from the same weights."""
+    torch.manual_seed(seed)
+    return experiment.learner().to(device)
+
+
+def _row(epoch: Epoch) -> dict[str, Any]:
+    scores = {
+        split: {**found.headline(), "f1": list(found.f1)}
+        for split, found in (("dev", epoch.dev), ("test", epoch.test))
+        if found
+    }
+    terms = dict(epoch.terms)
+    return {"epoch": epoch.number, "loss": epoch.loss, "terms": terms, **scores, "seconds": round(epoch.seconds, 3)}
+
+
+def _kept(recipe: Recipe) -> Recipe:
+    """The recipe as the run folder keeps it: its plugin files are the copies beside it."""
+    return replace(recipe, plugin_files=tuple(Path("plugins") / file.name for file in recipe.plugin_files))
+
+
+def _origins(experiment: Experiment) -> dict[str, Origin]:
+    recipe, registry = experiment.loaded.recipe, experiment.loaded.registry
+    slots = [recipe.dataset, *recipe.transforms, recipe.encoder, recipe.fusion, recipe.classifier]
+    slots += recipe.losses.values()
+    return {
+        f"{slot.component.kind}/{slot.name}": registry.entry(slot.component.kind, slot.name).origin for slot in slots
+    }
+
+
+@contextmanager
+def interrupt_deferred() -> Iterator[None]:
+    """Let a Ctrl-C that comes inside this block take effect at its end."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
+        yield
+        return
+    arrived: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: arrived.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if arrived and callable(before):
+        before(*arrived[0])

@@ -1,0 +1,74 @@
+"""The training objective: every loss of a recipe, divided by its count and weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ercframe.components import Loss
+from ercframe.tensors import Batch, ModelOutput, Term
+
+Weight = float | Mapping[str, float]
+
+
+class Objective(nn.Module):
+    """Sum the losses of a recipe.
+
+    Args:
+        losses: losses by the recipe's slot name.
+        weights: for each slot a number, or one per term prefix; a prefix left out weighs 1.
+
+    Raises:
+        ValueError: a weight names no term of its loss.
+    """
+
+    def __init__(self, losses: Mapping[str, Loss], weights: Mapping[str, Weight]) -> None:
+        super().__init__()
+        self.losses = nn.ModuleDict(losses)
+        self.weights = dict(weights)
+        for slot, weight in self.weights.items():
+            unknown = set(weight) - set(losses[slot].terms) if isinstance(weight, Mapping) else set()
+            if unknown:
+                raise ValueError(f"weight names {sorted(unknown)}; terms of '{slot}': {list(losses[slot].terms)}")
+
+    def forward(self, output: ModelOutput, batch: Batch) -> dict[str, Term]:
+        """Every term of every loss, named ``slot.term``, as sums and counts over this batch."""
+        return {
+            f"{slot}.{name}": term for slot, loss in self.losses.items() for name, term in loss(output, batch).items()
+        }
+
+    def total(self, terms: Mapping[str, Term]) -> Tensor:
+        """Divide each term by its count, weigh and add up; a scalar in nats.
+
+        A term with nothing to count is 0 and stays attached to the graph.
+        """
+        return torch.stack([self.weight(name) * mean(term) for name, term in terms.items()]).sum()
+
+    def weight(self, name: str) -> float:
+        """The weight of the term ``slot.term``."""
+        slot, _, term = name.partition(".")
+        weight = self.weights[slot]
+        if not isinstance(weight, Mapping):
+            return weight
+        prefix = prefix_of(term, weight)
+        return 1.0 if prefix is None else weight[prefix]
+
+    def predictions(self, output: ModelOutput) -> dict[str, Tensor]:
+        """Logits ``(N, C)`` of the losses' auxiliary heads, named ``slot.head``."""
+        found: dict[str, Tensor] = {}
+        for slot, loss in self.losses.items():
+            assert isinstance(loss, Loss)
+            found |= {f"{slot}.{head}": logits for head, logits in loss.predictions(output).items()}
+        return found
+
+
+def prefix_of(term: str, prefixes: Iterable[str]) -> str | None:
+    """The prefix that a term's name has: the name itself, or what stands before an underscore."""
+    return next((p for p in prefixes if term == p or term.startswith(f"{p}_")), None)
+
+
+def mean(term: Term) -> Tensor:
+    """``total / count``, and 0 (still attached) where the count is 0."""
+    return term.total / torch.where(term.count == 0, torch.ones_like(term.count), term.count)

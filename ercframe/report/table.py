@@ -1,0 +1,102 @@
+"""The result of a run as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+GENERATED = "GENERATED DATA: these conversations were drawn from a model, nobody spoke them"
+
+
+def result_table(summary: Mapping[str, Any]) -> RenderableType:
+    """Every seed, mean ± std, and what choosing on test would have claimed, all in percent.
+
+    Args:
+        summary: what ``summary.json`` holds, with at least one seed.
+    """
+    return Group(_seeds(summary), _per_class(summary), *(Text(line) for line in _notes(summary)))
+
+
+def _seeds(summary: Mapping[str, Any]) -> Table:
+    shows_gap = "selected_on_test" in summary["seeds"][0]
+    has_dev = "dev" in summary["seeds"][0]["selected"]
+    table = Table(title=_title(summary), caption=_caption(summary), title_justify="left", caption_justify="left")
+    table.add_column("seed")
+    for name in ("epoch", "dev wF1", "test wF1", "acc.", "macro F1"):
+        table.add_column(name, justify="right")
+    for name in ("best-test epoch", "wF1", "gap", "last wF1") if shows_gap else ():
+        table.add_column(name, justify="right")
+    for seed in summary["seeds"]:
+        table.add_row(*_seed_cells(seed, has_dev, shows_gap))
+    if len(summary["seeds"]) > 1:
+        table.add_section()
+        table.add_row(*_mean_cells(summary, has_dev, shows_gap), style="bold")
+    return table
+
+
+def _seed_cells(seed: Mapping[str, Any], has_dev: bool, shows_gap: bool) -> list[str]:
+    chosen = seed["selected"]
+    test = chosen["test"]
+    cells = [str(seed["seed"]), str(chosen["epoch"])]
+    cells += [_percent(chosen["dev"]["weighted_f1"]) if has_dev else "no dev"]
+    cells += [_percent(test[name]) for name in ("weighted_f1", "accuracy", "macro_f1")]
+    if shows_gap:
+        oracle = seed["selected_on_test"]
+        gap = oracle["test"]["weighted_f1"] - test["weighted_f1"]
+        cells += [str(oracle["epoch"]), _percent(oracle["test"]["weighted_f1"]), f"{100 * gap:+.2f}"]
+        cells += [_percent(seed["last"]["test"]["weighted_f1"])]
+    return cells
+
+
+def _mean_cells(summary: Mapping[str, Any], has_dev: bool, shows_gap: bool) -> list[str]:
+    over = summary["over_seeds"]
+    test = over["selected"]["test"]
+    cells = ["mean", "", _spread(over["selected"]["dev"]["weighted_f1"]) if has_dev else "no dev"]
+    cells += [_spread(test[name]) for name in ("weighted_f1", "accuracy", "macro_f1")]
+    if shows_gap:
+        oracle = over["selected_on_test"]["test"]["weighted_f1"]
+        gap = oracle["mean"] - test["weighted_f1"]["mean"]
+        cells += ["", _spread(oracle), f"{100 * gap:+.2f}", _spread(over["last"]["test"]["weighted_f1"])]
+    return cells
+
+
+def _per_class(summary: Mapping[str, Any]) -> Table:
+    """Mean over seeds of each class's F1 at the chosen epoch."""
+    found = [seed["selected"]["test"]["f1"] for seed in summary["seeds"]]
+    table = Table(title=f"F1 of each class on test, {summary['selection']}, mean over seeds", title_justify="left")
+    for label in summary["dataset"]["labels"]:
+        table.add_column(label, justify="right")
+    table.add_row(*(_percent(sum(values) / len(values)) for values in zip(*found, strict=True)))
+    return table
+
+
+def _title(summary: Mapping[str, Any]) -> str:
+    title = f"{summary['recipe']} on {summary['dataset']['name']}: {summary['selection']}"
+    if summary["status"] != "finished":
+        title += f" ({summary['status']})"
+    return f"{title}\n{GENERATED}" if summary["dataset"]["generated"] else title
+
+
+def _caption(summary: Mapping[str, Any]) -> str:
+    data = summary["dataset"]
+    sizes = ", ".join(f"{count} {split}" for split, count in data["dialogues"].items() if count)
+    return f"In percent; mean ± std over seeds (ddof 1). Dialogues: {sizes}. Dev: {data['dev']}."
+
+
+def _notes(summary: Mapping[str, Any]) -> list[str]:
+    """The facts a corpus states of itself, such as the best accuracy that is possible on it."""
+    return [f"{name.replace('_', ' ')}: {_percent(value)}" for name, value in summary["dataset"]["facts"].items()]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
+
+
+def _spread(found: Mapping[str, float | None]) -> str:
+    mean, std = found["mean"], found["std"]
+    assert mean is not None
+    return _percent(mean) if std is None else f"{_percent(mean)} ± {_percent(std)}"
