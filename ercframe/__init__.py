@@ -14,26 +14,37 @@ if TYPE_CHECKING:
         Dataset,
         Encoder,
         Fusion,
+        Importer,
         Loss,
         Transform,
     )
     from ercframe.data.dialogue import Dialogue, Utterance, collate
+    from ercframe.data.findings import Finding, Place
+    from ercframe.data.npz import NpzFile
+    from ercframe.data.reader import Bundle
+    from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFile, UtteranceRecord
     from ercframe.errors import InputError, Problem, RunError, SpecError
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
     from ercframe.registry import Registry
+    from ercframe.settings import Settings
     from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
     from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "components": ("Classifier Component ComponentConfig Dataset Encoder Fusion Loss Transform"),
+    "components": ("Classifier Component ComponentConfig Dataset Encoder Fusion Importer Loss Transform"),
     "data.dialogue": "Dialogue Utterance collate",
+    "data.findings": "Finding Place",
+    "data.npz": "NpzFile",
+    "data.reader": "Bundle",
+    "data.records": "Corpus DialogueRecord FeatureArray SourceFile UtteranceRecord",
     "errors": "InputError Problem RunError SpecError",
     "layout": "Layout",
     "plugins": "hookimpl",
     "registry": "Registry",
+    "settings": "Settings",
     "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
     "tensors": "Batch Context Decision FusionOutput ModelOutput Stream Streams Term",
 }
@@ -41,26 +52,36 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 
 __all__ = [
     "Batch",
+    "Bundle",
     "Classifier",
     "Component",
     "ComponentConfig",
     "Context",
+    "Corpus",
     "Dataset",
     "DatasetInfo",
     "Decision",
     "Dialogue",
+    "DialogueRecord",
     "Encoder",
+    "FeatureArray",
+    "Finding",
     "FusedSpec",
     "Fusion",
     "FusionOutput",
+    "Importer",
     "InputError",
     "Layout",
     "Loss",
     "ModelOutput",
     "ModelSpec",
+    "NpzFile",
+    "Place",
     "Problem",
     "Registry",
     "RunError",
+    "Settings",
+    "SourceFile",
     "SpecError",
     "Stream",
     "StreamSpec",
@@ -68,6 +89,7 @@ __all__ = [
     "Term",
     "Transform",
     "Utterance",
+    "UtteranceRecord",
     "__version__",
     "collate",
     "hookimpl",
