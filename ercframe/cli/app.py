@@ -6,18 +6,24 @@ Nothing here, nor at the top of a command's module, imports PyTorch: ``ercframe 
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from ercframe import __version__
 from ercframe.cli import components, data, run
 from ercframe.errors import InputError, RunError
 
+
+def _exit(code: int | None, **_: object) -> None:
+    """Make what a command returned the exit code."""
+    raise typer.Exit(code or 0)
+
+
 app = typer.Typer(
     name="ercframe",
     help="Multimodal emotion recognition in conversations, composed of plugins.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    result_callback=_exit,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -49,18 +55,16 @@ def main() -> None:
 def run_app(arguments: list[str]) -> int:
     """Run the command line on these arguments and return the exit code."""
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
+        app(arguments)  # ends in SystemExit; what is wrong with the arguments themselves is shown by typer
+    except SystemExit as stop:
+        return int(stop.code or 0)
     except InputError as error:
         return _complain(str(error), 2)
     except RunError as error:
         return _complain(str(error), 1)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return _complain("Interrupted.", 130)
+    return 0
 
 
 def _complain(text: str, code: int) -> int:
