@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 import torch
 
@@ -16,7 +17,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave the cores to the other workers when tests run in parallel."""
+    """Let no test depend on how busy the machine is."""
+    hypothesis.settings.register_profile("ercframe", deadline=None)
+    hypothesis.settings.load_profile("ercframe")
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)
 
