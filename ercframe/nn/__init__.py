@@ -1,9 +1,24 @@
 """Blocks for plugins. They take plain arguments, so they also work in a notebook."""
 
+from ercframe.nn.attention import DialogueAttention
 from ercframe.nn.class_weights import ClassWeights, class_weights
+from ercframe.nn.feed_forward import FeedForward
 from ercframe.nn.frozen import Frozen
 from ercframe.nn.matching_attention import MatchingAttention
+from ercframe.nn.positions import sinusoidal_positions
 from ercframe.nn.precision import at_least_float32
 from ercframe.nn.step_order import StepOrder
+from ercframe.nn.weighted_nll import weighted_nll
 
-__all__ = ["ClassWeights", "Frozen", "MatchingAttention", "StepOrder", "at_least_float32", "class_weights"]
+__all__ = [
+    "ClassWeights",
+    "DialogueAttention",
+    "FeedForward",
+    "Frozen",
+    "MatchingAttention",
+    "StepOrder",
+    "at_least_float32",
+    "class_weights",
+    "sinusoidal_positions",
+    "weighted_nll",
+]

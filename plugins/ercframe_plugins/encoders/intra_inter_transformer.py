@@ -1,0 +1,184 @@
+"""SDT's encoder: one transformer layer for each ordered pair of modalities."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from ercframe import (
+    ComponentConfig,
+    Context,
+    DatasetInfo,
+    Encoder,
+    Layout,
+    Settings,
+    Stream,
+    Streams,
+    StreamSpec,
+    hookimpl,
+)
+from ercframe.nn import DialogueAttention, FeedForward, sinusoidal_positions
+
+# Shape letters: B dialogues, L longest dialogue, N utterances in the batch, D features.
+
+
+class Window(Settings):
+    """Which neighbours an utterance may attend to."""
+
+    past: int | None = Field(None, ge=0, description="How many earlier utterances; null for all.")
+    future: int | None = Field(None, ge=0, description="How many later utterances; null for all, 0 for a causal model.")
+
+
+class PairTransformer(nn.Module):
+    """One transformer layer through which a target modality listens to a source modality.
+
+    Attention, dropout and a residual connection, then a feed-forward network of the same width behind a
+    normalisation. Nothing is normalised before the attention, as in the first (here the only) layer of the
+    released code.
+
+    Args:
+        width: features of both modalities and of the result.
+        heads: attention heads.
+        dropout: for the inputs, the attention weights, the attended rows and twice in the feed-forward network.
+        own: True where target and source are one modality.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float, own: bool) -> None:
+        super().__init__()
+        self.own = own
+        self.attention = DialogueAttention(width, heads, dropout)
+        self.feed_forward = FeedForward(width, width, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, target_ND: Tensor, source_ND: Tensor, layout: Layout, visible_BLL: Tensor) -> Tensor:
+        """The target after it listened to the source, ``(N, D)``."""
+        target_ND = self.dropout(target_ND)
+        source_ND = target_ND if self.own else self.dropout(source_ND)
+        heard_ND = self.attention(target_ND, source_ND, layout, visible_BLL)
+        stream_ND: Tensor = self.feed_forward(target_ND + self.dropout(heard_ND))
+        return stream_ND
+
+
+class IntraInterTransformer(Encoder):
+    r"""Let every modality listen to itself and to each other one, with a transformer layer for each pair.
+
+    Modality :math:`m` is projected without bias, and the position and the speaker of each utterance are added:
+
+    .. math:: H_m = W_m U_m + P + S
+
+    with sinusoidal positions :math:`P` and learned speaker rows :math:`S`. For each target :math:`m` and each source
+    :math:`n`, :math:`m` itself included, the stream :math:`m \leftarrow n` is
+
+    .. math:: X = H_m + \operatorname{Attention}(H_m, H_n, H_n), \qquad Z_{m \leftarrow n} = X + \operatorname{FFN}(X)
+
+    Target is query; source is key and value. No two pairs share parameters. Emits ``(N, width)`` per pair: for each
+    target in the recipe's order its own stream, then those from the others in that order; with ``streams: intra`` the
+    own ones alone. An utterance without a modality takes part with its position and speaker.
+
+    The last speaker row stands for "unknown". It starts at zero, and nothing trains it unless the data has such
+    speakers.
+
+    References:
+        Ma et al. (2024), "A Transformer-Based Model With Self-Distillation for Multimodal Emotion Recognition in
+        Conversations": temporal convolution, positional and speaker embedding, intra- and inter-modal transformers.
+        As in the released code, the convolution has kernel 1 (a linear map) and positions and speakers are added to
+        both inputs of a pair. Different from it: whether a pair is intra-modal is decided when the model is built,
+        not by comparing tensors; no dialogue is too long (512 there); positions are not rounded to float32; the nine
+        normalisations that no forward pass reaches are left out. ``streams``, ``window`` and switching embeddings off
+        are ours.
+    """
+
+    name = "intra_inter_transformer"
+    example_configs = (
+        {"width": 16, "heads": 2},
+        {"width": 16, "heads": 4, "streams": "intra", "window": {"past": 2, "future": 0}, "dropout": 0.0},
+        {"width": 9, "heads": 3, "position_embedding": False, "speaker_embedding": False},
+    )
+    unread_help = "encoder.streams=intra emits only each modality's own stream."
+
+    class Config(ComponentConfig):
+        width: int = Field(1024, ge=1, description="Features of every stream; must be divisible by heads.")
+        heads: int = Field(8, ge=1, description="Attention heads of every pair.")
+        dropout: float = Field(
+            0.5,
+            ge=0,
+            lt=1,
+            description="For the inputs of every pair, attention weights, attended rows and the feed-forward network.",
+        )
+        streams: Literal["all", "intra"] = Field(
+            "all", description="all: one stream per ordered pair of modalities. intra: each modality's own only."
+        )
+        window: Window | None = Field(
+            None, description="How many earlier and later utterances are visible (past, future); null for all."
+        )
+        position_embedding: bool = Field(True, description="Add sinusoidal positions to the projected features.")
+        speaker_embedding: bool = Field(True, description="Add a learned row for the speaker.")
+
+        @model_validator(mode="after")
+        def _heads_divide_width(self) -> "IntraInterTransformer.Config":
+            if self.width % self.heads:
+                raise ValueError(f"width must be divisible by heads (got width {self.width}, heads {self.heads})")
+            return self
+
+    def __init__(self, config: Config, dataset: DatasetInfo) -> None:
+        super().__init__()
+        self.width, self.window, self.positions = config.width, config.window or Window(), config.position_embedding
+        self.sees_future = self.window.future != 0
+        self.project = nn.ModuleDict(
+            {m: nn.Linear(width, config.width, bias=False) for m, width in dataset.modalities.items()}
+        )
+        self.speaker = _speaker_rows(dataset.speakers, config.width) if config.speaker_embedding else None
+        self.streams = _pairs(tuple(dataset.modalities), config.streams)
+        self.pairs = nn.ModuleDict(
+            {
+                f"{target}_from_{source}": PairTransformer(config.width, config.heads, config.dropout, target == source)
+                for target, source in self.streams
+            }
+        )
+        self.spec = StreamSpec(dict.fromkeys(self.streams, config.width))
+
+    def forward(self, features: Mapping[str, Tensor], context: Context) -> Streams:
+        layout = context.layout
+        visible_BLL = layout.attention_mask(self.window.past, self.window.future)
+        h = self._embed({m: project(features[m]) for m, project in self.project.items()}, context)
+        return Streams(
+            {
+                stream: pair(h[stream.target], h[stream.source], layout, visible_BLL)
+                for stream, pair in zip(self.streams, self.pairs.values(), strict=True)
+            }
+        )
+
+    def _embed(self, x: dict[str, Tensor], context: Context) -> dict[str, Tensor]:
+        """Add to every modality's rows what they share: position and speaker."""
+        shared: list[Tensor] = []
+        if self.positions:
+            table_LD = sinusoidal_positions(context.layout.longest, self.width, like=next(iter(x.values())))
+            shared.append(table_LD.index_select(0, context.layout.position))
+        if self.speaker is not None:
+            shared.append(self.speaker(context.speaker))
+        return {m: x_ND + sum(shared) for m, x_ND in x.items()} if shared else x
+
+
+def _pairs(modalities: tuple[str, ...], which: str) -> tuple[Stream, ...]:
+    """Streams by target, its own first."""
+    own = {m: Stream(m, m) for m in modalities}
+    if which == "intra":
+        return tuple(own.values())
+    return tuple(
+        stream for m in modalities for stream in (own[m], *(Stream(m, other) for other in modalities if other != m))
+    )
+
+
+def _speaker_rows(speakers: int, width: int) -> nn.Embedding:
+    """One row per speaker and a last one, zero, for "unknown"."""
+    rows = nn.Embedding(speakers + 1, width)
+    with torch.no_grad():
+        rows.weight[-1].zero_()
+    return rows
+
+
+@hookimpl
+def ercframe_components() -> list[type[Encoder]]:
+    return [IntraInterTransformer]
