@@ -56,7 +56,8 @@ def _continue_backward(streams: Streams, leaves: Streams) -> None:
     """Carry the gradients of the detached streams on into the encoder; one without parameters has none to take."""
     pairs = [(x, leaves[name].grad) for name, x in streams.items() if x.requires_grad]
     if pairs:
-        torch.autograd.backward([x for x, _ in pairs], [grad for _, grad in pairs])  # type: ignore[no-untyped-call]
+        tensors, gradients = zip(*pairs, strict=True)
+        torch.autograd.backward(tensors, gradients)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
