@@ -45,7 +45,7 @@ def probe(learner: Learner, batch: Batch) -> list[str]:
         output = ModelOutput(leaves, fused, learner.model.classifier(fused, batch.context))
         terms = learner.objective(output, batch)
         _raise_on([*_output_problems(learner, output, batch), *_term_problems(learner, terms)])
-        learner.objective.total(terms).backward()
+        learner.objective.total(terms).backward()  # type: ignore[no-untyped-call]
         _raise_on(_unread(learner, leaves))
         _continue_backward(streams, leaves)
         _raise_on(_unreached(learner))
@@ -57,7 +57,7 @@ def _continue_backward(streams: Streams, leaves: Streams) -> None:
     pairs = [(x, leaves[name].grad) for name, x in streams.items() if x.requires_grad]
     if pairs:
         tensors, gradients = zip(*pairs, strict=True)
-        torch.autograd.backward(tensors, gradients)  # type: ignore[no-untyped-call]
+        torch.autograd.backward(tensors, gradients)
 
 
 @contextmanager

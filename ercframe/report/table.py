@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +14,7 @@ GENERATED = "GENERATED DATA: these conversations were drawn from a model, nobody
 
 
 def result_table(summary: Mapping[str, Any]) -> RenderableType:
-    """Every seed, mean ± std, and what choosing on test would have claimed, all in percent.
+    """Every seed, mean and std, and what choosing on test would have claimed, all in percent.
 
     Args:
         summary: what ``summary.json`` holds, with at least one seed.
@@ -24,17 +25,20 @@ def result_table(summary: Mapping[str, Any]) -> RenderableType:
 def _seeds(summary: Mapping[str, Any]) -> Table:
     shows_gap = "selected_on_test" in summary["seeds"][0]
     has_dev = "dev" in summary["seeds"][0]["selected"]
-    table = Table(title=_title(summary), caption=_caption(summary), title_justify="left", caption_justify="left")
-    table.add_column("seed")
-    for name in ("epoch", "dev wF1", "test wF1", "acc.", "macro F1"):
-        table.add_column(name, justify="right")
-    for name in ("best-test epoch", "wF1", "gap", "last wF1") if shows_gap else ():
-        table.add_column(name, justify="right")
+    table = Table(
+        title=_title(summary), caption=_caption(summary), title_justify="left", caption_justify="left", box=SIMPLE_HEAD
+    )
+    table.add_column("seed", no_wrap=True)
+    for name in ("epoch", "dev\nwF1", "test\nwF1", "test\nacc.", "test\nmacro F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("on test:\nepoch", "on test:\nwF1", "gap", "last\nwF1") if shows_gap else ():
+        table.add_column(name, justify="right", no_wrap=True)
     for seed in summary["seeds"]:
         table.add_row(*_seed_cells(seed, has_dev, shows_gap))
     if len(summary["seeds"]) > 1:
         table.add_section()
-        table.add_row(*_mean_cells(summary, has_dev, shows_gap), style="bold")
+        table.add_row(*_over_seeds_cells(summary, "mean", has_dev, shows_gap), style="bold")
+        table.add_row(*_over_seeds_cells(summary, "std", has_dev, shows_gap))
     return table
 
 
@@ -52,22 +56,29 @@ def _seed_cells(seed: Mapping[str, Any], has_dev: bool, shows_gap: bool) -> list
     return cells
 
 
-def _mean_cells(summary: Mapping[str, Any], has_dev: bool, shows_gap: bool) -> list[str]:
+def _over_seeds_cells(summary: Mapping[str, Any], statistic: str, has_dev: bool, shows_gap: bool) -> list[str]:
+    """The row of the mean or of the standard deviation over seeds."""
     over = summary["over_seeds"]
     test = over["selected"]["test"]
-    cells = ["mean", "", _spread(over["selected"]["dev"]["weighted_f1"]) if has_dev else "no dev"]
-    cells += [_spread(test[name]) for name in ("weighted_f1", "accuracy", "macro_f1")]
+    cells = ["mean" if statistic == "mean" else "± std", ""]
+    cells += [_percent(over["selected"]["dev"]["weighted_f1"][statistic]) if has_dev else "no dev"]
+    cells += [_percent(test[name][statistic]) for name in ("weighted_f1", "accuracy", "macro_f1")]
     if shows_gap:
         oracle = over["selected_on_test"]["test"]["weighted_f1"]
         gap = oracle["mean"] - test["weighted_f1"]["mean"]
-        cells += ["", _spread(oracle), f"{100 * gap:+.2f}", _spread(over["last"]["test"]["weighted_f1"])]
+        cells += ["", _percent(oracle[statistic]), f"{100 * gap:+.2f}" if statistic == "mean" else ""]
+        cells += [_percent(over["last"]["test"]["weighted_f1"][statistic])]
     return cells
 
 
 def _per_class(summary: Mapping[str, Any]) -> Table:
     """Mean over seeds of each class's F1 at the chosen epoch."""
     found = [seed["selected"]["test"]["f1"] for seed in summary["seeds"]]
-    table = Table(title=f"F1 of each class on test, {summary['selection']}, mean over seeds", title_justify="left")
+    table = Table(
+        title=f"F1 of each class on test, {summary['selection']}, mean over seeds",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
     for label in summary["dataset"]["labels"]:
         table.add_column(label, justify="right")
     table.add_row(*(_percent(sum(values) / len(values)) for values in zip(*found, strict=True)))
@@ -84,19 +95,20 @@ def _title(summary: Mapping[str, Any]) -> str:
 def _caption(summary: Mapping[str, Any]) -> str:
     data = summary["dataset"]
     sizes = ", ".join(f"{count} {split}" for split, count in data["dialogues"].items() if count)
-    return f"In percent; mean ± std over seeds (ddof 1). Dialogues: {sizes}. Dev: {data['dev']}."
+    text = f"In percent, std with ddof 1. Dialogues: {sizes}. Dev: {data['dev']}."
+    if "selected_on_test" in summary["seeds"][0]:
+        text += " 'on test' and 'gap': what choosing the best test epoch would have claimed."
+    return text
 
 
 def _notes(summary: Mapping[str, Any]) -> list[str]:
-    """The facts a corpus states of itself, such as the best accuracy that is possible on it."""
-    return [f"{name.replace('_', ' ')}: {_percent(value)}" for name, value in summary["dataset"]["facts"].items()]
+    """The main facts a corpus states of itself, such as the best accuracy that is possible on it.
+
+    Those of parts, with the part in brackets, are left to ``summary.json``.
+    """
+    facts = {name.replace("_", " "): _percent(x) for name, x in summary["dataset"]["facts"].items() if "[" not in name}
+    return ["Of this corpus: " + ", ".join(f"{name} {value}" for name, value in facts.items())] if facts else []
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
-
-
-def _spread(found: Mapping[str, float | None]) -> str:
-    mean, std = found["mean"], found["std"]
-    assert mean is not None
-    return _percent(mean) if std is None else f"{_percent(mean)} ± {_percent(std)}"
