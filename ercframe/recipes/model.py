@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ercframe.components import Component, ComponentConfig
+from ercframe.recipes.resolved import to_yaml
 from ercframe.recipes.sources import SourceMap
 from ercframe.registry import Registry
 from ercframe.settings import ProtocolSettings, TrainerSettings
@@ -67,9 +68,14 @@ class Recipe:
     demo: Mapping[str, Any]
     plugin_files: tuple[Path, ...]
 
-    def to_yaml(self) -> str:
-        """The recipe as YAML with every default filled in; ``ercframe run`` on it repeats the run."""
-        raise NotImplementedError
+    def to_yaml(self, plugins: Sequence[str] | None = None) -> str:
+        """The recipe as YAML with every default filled in; ``ercframe run`` on it repeats the run.
+
+        Args:
+            plugins: what to call :attr:`plugin_files`, where they are copied beside the recipe; their absolute
+                paths where it is left out.
+        """
+        return to_yaml(self, [str(file.resolve()) for file in self.plugin_files] if plugins is None else plugins)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""Laying one recipe over another: what ``extends``, overrides on the command line and ``demo:`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import reduce
+
+from ercframe.recipes.sources import Place
+from ercframe.recipes.yaml_tree import Node
+
+
+def merge(below: Node, above: Node) -> Node:
+    """Lay ``above`` over ``below``: mappings are merged, anything else replaces.
+
+    A mapping that names another ``type`` replaces too: the settings of the one are not those of the other.
+    """
+    if not (isinstance(below.value, dict) and isinstance(above.value, dict)) or _retypes(below, above):
+        return above
+    merged = dict(below.value)
+    for key, node in above.value.items():
+        merged[key] = merge(merged[key], node) if key in merged else node
+    return replace(below if above.implied else above, value=merged)
+
+
+def merge_recipes(below: Node, above: Node) -> Node:
+    """Lay a recipe over another, whose ``demo:`` settings for slots that get another type, or go, are dropped."""
+    demo = below.children.get("demo")
+    if demo is not None:
+        for path in _changed_slots(below, above, ()):
+            demo = _without(demo, path)
+        below = replace(below, value={**below.children, "demo": demo})
+    return merge(below, above)
+
+
+def nested(keys: Sequence[str], node: Node, place: Place) -> Node:
+    """``a.b.c`` with a value as mappings in mappings; ``place`` is where the dotted key stands."""
+    return reduce(
+        lambda inner, key: Node({key: replace(inner, key_place=place)}, place, implied=True), reversed(keys), node
+    )
+
+
+def flattened(node: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
+    """The leaves of mappings in mappings by dotted key; an empty mapping is a leaf."""
+    for key, child in node.children.items():
+        if child.children:
+            yield from flattened(child, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", child
+
+
+def _retypes(below: Node, above: Node) -> bool:
+    """Whether both name a type, and not the same one."""
+    types = below.children.get("type"), above.children.get("type")
+    return types[0] is not None and types[1] is not None and types[0].value != types[1].value
+
+
+def _changed_slots(below: Node, above: Node, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for key, node in above.children.items():
+        if key in below.children and key != "demo":
+            old = below.children[key]
+            if node.value is None or _retypes(old, node):
+                yield (*path, key)
+            else:
+                yield from _changed_slots(old, node, (*path, key))
+
+
+def _without(node: Node, path: tuple[str, ...]) -> Node:
+    """The tree without what stands at a path."""
+    first, *rest = path
+    if first not in node.children:
+        return node
+    others = {key: child for key, child in node.children.items() if key != first}
+    if rest:
+        inner = _without(node.children[first], tuple(rest))
+        others |= {first: inner} if inner.children else {}
+    return replace(node, value=others)

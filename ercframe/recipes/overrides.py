@@ -1,0 +1,60 @@
+"""``key=value`` on the command line, and the dotted keys of ``demo:``, as small recipes laid over the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from ercframe.errors import InputError
+from ercframe.recipes.merge import merge, nested
+from ercframe.recipes.sources import COMMAND_LINE, Finding
+from ercframe.recipes.yaml_tree import Node, parse, written
+
+
+def parse_overrides(overrides: Sequence[str]) -> tuple[Node, list[Finding]]:
+    """Read ``key=value`` arguments, split at the first ``=``; keys may be dotted, values are YAML.
+
+    Their order matters only where two of them set the same thing: the last wins.
+
+    Returns:
+        One mapping of all of them, and what is wrong with those that could not be read.
+    """
+    tree, findings = Node({}, implied=True), []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        keys = key.strip().split(".")
+        if not equals or not all(keys):
+            findings.append(Finding(COMMAND_LINE, text, "must be key=value, such as trainer.epochs=10"))
+        elif not value.strip():
+            findings.append(Finding(COMMAND_LINE, key, "must have a value after '='; null sets to nothing"))
+        else:
+            node, problems = _value(key, value)
+            findings += problems
+            tree = merge(tree, nested(keys, node, COMMAND_LINE)) if node else tree
+    return tree, findings
+
+
+def expand(demo: Node) -> tuple[Node, list[Finding]]:
+    """The dotted keys of ``demo:`` as mappings in mappings."""
+    if not isinstance(demo.value, dict):
+        message = f"must be a mapping of dotted keys, such as {{trainer.epochs: 3}} (got {written(demo.value)})"
+        return Node({}, demo.place), [Finding(demo.place, "demo", message)]
+    findings = [
+        Finding(node.key_place or node.place, f"demo.{key}", "must be a dotted key such as trainer.epochs")
+        for key, node in demo.children.items()
+        if not all(key.split("."))
+    ]
+    expanded = [
+        nested(key.split("."), node, node.key_place or node.place)
+        for key, node in demo.children.items()
+        if all(key.split("."))
+    ]
+    return reduce(merge, expanded, Node({}, demo.place, demo.key_place)), findings
+
+
+def _value(key: str, text: str) -> tuple[Node | None, list[Finding]]:
+    try:
+        node, findings = parse(text, COMMAND_LINE)
+    except InputError as error:
+        return None, [Finding(COMMAND_LINE, key, problem.message) for problem in error.problems]
+    return node, [Finding(COMMAND_LINE, f"{key}.{f.key}" if f.key else key, f.message) for f in findings]
