@@ -13,7 +13,7 @@ def scores(f1: float) -> dict:
 
 
 def spread(mean: float, std: float | None) -> dict:
-    return dict.fromkeys(("weighted_f1", "accuracy", "macro_f1"), {"mean": mean, "std": std})
+    return {name: {"mean": mean, "std": std} for name in ("weighted_f1", "accuracy", "macro_f1")}
 
 
 SUMMARY = {
