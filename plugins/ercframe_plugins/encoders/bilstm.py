@@ -56,9 +56,10 @@ class ModalityEncoder(nn.Module):
 class BiLSTMEncoder(Encoder):
     r"""Let every utterance hear its dialogue, each modality by itself.
 
-    .. math:: x'_m = \operatorname{BiLSTM}_m(P_m x_m), \qquad x'_m = W_m x_m + b_m \text{ where } m \text{ is not recurrent}
+    .. math:: x'_m = \operatorname{BiLSTM}_m(P_m x_m)
 
-    The projection :math:`P_m` is there with ``project``. With ``attention: matching``, each recurrent modality then
+    The linear map :math:`P_m` is there with ``project``. A modality that is not ``recurrent`` gets
+    :math:`x'_m = W_m x_m + b_m` instead. With ``attention: matching``, each recurrent modality then
     passes :class:`~ercframe.nn.MatchingAttention` with the tanh: every utterance is replaced by a mixture of its
     dialogue. Emits each modality's own stream, ``(N, 2 * hidden)``.
 
@@ -91,7 +92,7 @@ class BiLSTMEncoder(Encoder):
         )
         recurrent: tuple[str, ...] | None = Field(
             None,
-            description="Modalities that get the LSTM; the others get a linear map to the same width. null: all of them.",
+            description="Modalities that get the LSTM; null for all. Others get a linear map to the same width.",
         )
         attention: Literal["none", "matching"] = Field(
             "none", description="matching: attention over the dialogue after the LSTM, in the place of its output."

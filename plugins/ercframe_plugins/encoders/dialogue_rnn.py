@@ -15,7 +15,7 @@ from ercframe.nn import MatchingAttention, StepOrder
 
 
 class FedGRUCell(nn.Module):
-    r"""GRU cell whose input is in two pieces: ``known`` in advance for all steps, and ``fed`` back from the step before.
+    r"""GRU cell whose input is in two pieces: ``known`` for all steps in advance, and ``fed`` back from a step.
 
     The known piece's share of the gates is computed once, by :attr:`known`, for all steps. Weights are those of
     ``torch.nn.GRUCell``, with the columns of ``weight_ih`` divided between the two pieces, and start like them.
@@ -92,8 +92,9 @@ class OneWay(nn.Module):
             after_RH = self.recurrent_dropout(self.speaker(for_speaker, context_RG, before_RH))
             party_RPH = self._listen(for_listener, after_RH, party_RPH).scatter(1, own_R1H, after_RH[:, None])
             spoken.append(after_RH)
-        emotion, _ = self.emotion(PackedSequence(torch.cat(spoken), torch.tensor(counts)))
-        return self.dropout(emotion.data)
+        packed, _ = self.emotion(PackedSequence(torch.cat(spoken), torch.tensor(counts)))
+        emotion_NE: Tensor = self.dropout(packed.data)
+        return emotion_NE
 
     def _steps(self, x_ND: Tensor, speaker_N: Tensor, counts: tuple[int, ...]) -> Iterator[tuple[Tensor, ...]]:
         """What the utterances alone say to each cell, cut into steps."""
@@ -105,8 +106,8 @@ class OneWay(nn.Module):
         """Every party's state after it heard the speaker; the speaker's own is overwritten by the caller."""
         if self.listener is None:
             return party_RPH
-        heard: Tensor = self.recurrent_dropout(self.listener(for_listener[:, None], after_RH[:, None], party_RPH))
-        return heard
+        heard_RPH: Tensor = self.recurrent_dropout(self.listener(for_listener[:, None], after_RH[:, None], party_RPH))
+        return heard_RPH
 
 
 class Conversation(nn.Module):
@@ -136,11 +137,12 @@ class DialogueRNNEncoder(Encoder):
         g_t &= \operatorname{GRU}_g([u_t; q_s],\; g_{t-1}) \\
         c_t &= \sum_{i<t} \operatorname{softmax}_i(g_i \cdot A u_t)\, g_i \\
         q_s &\leftarrow \operatorname{GRU}_p([u_t; c_t],\; q_s) \\
-        q_j &\leftarrow \operatorname{GRU}_l([u_t; q_s],\; q_j) \quad \text{for } j \ne s \text{, with } \texttt{listener} \\
+        q_j &\leftarrow \operatorname{GRU}_l([u_t; q_s],\; q_j) \quad \text{for } j \ne s \\
         e_t &= \operatorname{GRU}_e(q_s,\; e_{t-1})
 
-    The global state reads the speaker's state before this turn, listeners and emotion the one after it; :math:`c_1 = 0`.
-    The backward direction has parameters of its own and starts at each dialogue's own end. With ``emotion_attention``,
+    The global state reads the speaker's state before this turn, listeners and emotion the one after it. The history of
+    the first turn is empty: :math:`c_1 = 0`. Without ``listener``, the states of those who do not speak stay. The
+    backward direction has parameters of its own and starts at each dialogue's own end. With ``emotion_attention``,
     :class:`~ercframe.nn.MatchingAttention` without a tanh replaces each pair of emotion states by a mixture.
 
     Any number of speakers; those whose speaker is not known share one state. Emits ``Stream("joint", "joint")`` from

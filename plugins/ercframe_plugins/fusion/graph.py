@@ -98,7 +98,7 @@ class GraphLayer(nn.Module):
         """:math:`z` for every node."""
         spread_BMLH = edges.spread(h_BMLH)
         residual_BMLH = (1 - self.alpha) * spread_BMLH + self.alpha * first_BMLH
-        mixed_BMLH = self.mix(torch.cat([spread_BMLH, first_BMLH], dim=-1))
+        mixed_BMLH: Tensor = self.mix(torch.cat([spread_BMLH, first_BMLH], dim=-1))
         return self.theta * mixed_BMLH + (1 - self.theta) * residual_BMLH
 
 
@@ -150,7 +150,8 @@ class GraphFusion(Fusion):
         unknown = [m for m in self.speaker_on if m not in self.modalities]
         if unknown:
             raise ValueError(
-                f"speaker_embedding_on must name modalities among {', '.join(self.modalities)} (got {', '.join(unknown)})"
+                f"speaker_embedding_on must name modalities among {', '.join(self.modalities)} "
+                f"(got {', '.join(unknown)})"
             )
         self.speaker = _speaker_rows(dataset, streams.width) if self.speaker_on else None
         self.first = nn.Linear(streams.width, config.hidden)

@@ -29,8 +29,8 @@ class TensorFusion(Fusion):
 
     .. math:: z_m = W_m x_m + b_m, \qquad h = \bigotimes_m \begin{bmatrix} 1 \\ z_m \end{bmatrix}
 
-    The 1 keeps the products of fewer modalities among those of all: :math:`h` holds each :math:`z_m`, each pair and so on
-    up to all M together. Reads each modality's own stream, of any width. Returns the joint representation,
+    The 1 keeps the products of fewer modalities among those of all: :math:`h` holds each :math:`z_m`, each pair and
+    so on up to all M together. Reads each modality's own stream, of any width. Returns the joint representation,
     ``(N, (subspace + 1) ** M)``, and no representation per modality.
 
     Raises:
