@@ -19,10 +19,10 @@ if TYPE_CHECKING:
         Transform,
     )
     from ercframe.data.dialogue import Dialogue, Utterance, collate
-    from ercframe.data.findings import Finding, Place
-    from ercframe.data.npz import NpzFile
+    from ercframe.data.findings import Finding, Place, counted
+    from ercframe.data.npz import NpzFile, describe_features
     from ercframe.data.reader import Bundle
-    from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFile, UtteranceRecord
+    from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFile, Split, UtteranceRecord
     from ercframe.errors import InputError, Problem, RunError, SpecError
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
@@ -36,10 +36,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "components": ("Classifier Component ComponentConfig Dataset Encoder Fusion Importer Loss Transform"),
     "data.dialogue": "Dialogue Utterance collate",
-    "data.findings": "Finding Place",
-    "data.npz": "NpzFile",
+    "data.findings": "Finding Place counted",
+    "data.npz": "NpzFile describe_features",
     "data.reader": "Bundle",
-    "data.records": "Corpus DialogueRecord FeatureArray SourceFile UtteranceRecord",
+    "data.records": "Corpus DialogueRecord FeatureArray SourceFile Split UtteranceRecord",
     "errors": "InputError Problem RunError SpecError",
     "layout": "Layout",
     "plugins": "hookimpl",
@@ -83,6 +83,7 @@ __all__ = [
     "Settings",
     "SourceFile",
     "SpecError",
+    "Split",
     "Stream",
     "StreamSpec",
     "Streams",
@@ -92,6 +93,8 @@ __all__ = [
     "UtteranceRecord",
     "__version__",
     "collate",
+    "counted",
+    "describe_features",
     "hookimpl",
 ]
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ercframe.data.dialogue import Dialogue
+from ercframe.data.records import Corpus
 from ercframe.settings import Settings
 from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
 from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Streams, Term
@@ -155,10 +157,29 @@ class Loss(Part):
         return {}
 
 
+class Importer(Component):
+    """Foreign files to a corpus, from which a bundle is written once. Built from ``(config)``.
+
+    Two config fields have options of their own in ``ercframe data import``: ``modalities`` (name to arrays, in
+    ``--modality``) and ``features`` (a file, in ``--features``). Every other field is set by ``KEY=VALUE``.
+    """
+
+    kind = "importer"
+
+    @abstractmethod
+    def read(self, source: Path) -> Corpus:
+        """Read a file or folder: records, feature arrays in the order of the records, and what was noticed.
+
+        Raises:
+            InputError: the source cannot be read correctly; lists every problem. What can be read correctly but
+                deserves a look becomes a :class:`~ercframe.data.findings.Finding` of the corpus.
+        """
+
+
 KINDS: dict[str, type[Component]] = {
-    base.kind: base for base in (Dataset, Transform, Encoder, Fusion, Classifier, Loss)
+    base.kind: base for base in (Dataset, Transform, Encoder, Fusion, Classifier, Loss, Importer)
 }
-"""Every kind with its base class, in the order of the data flow."""
+"""Every kind with its base class, in the order of the data flow; importers, which come before all of it, last."""
 
 __all__ = [
     "KINDS",
@@ -174,6 +195,7 @@ __all__ = [
     "FusedSpec",
     "Fusion",
     "FusionOutput",
+    "Importer",
     "Loss",
     "ModelOutput",
     "ModelSpec",

@@ -1,0 +1,208 @@
+"""Reading a bundle: memory-mapped arrays, and the text only when somebody asks for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from ercframe.data.manifest import DIALOGUES, INDEX, Manifest, Modality, read_manifest
+from ercframe.data.records import SPLITS
+from ercframe.data.speakers import NOBODY, by_appearance
+from ercframe.data import standardise
+from ercframe.errors import InputError, nearest
+
+# Shape letters: B dialogues, N utterances of the bundle, L of one dialogue, R rows of a slice, D features,
+# K values of a target.
+
+_SPLIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(SPLITS)}
+
+
+class Features:
+    """The features of one modality; rows are read from the memory-mapped file as they are asked for.
+
+    Attributes:
+        modality: its entry in the manifest.
+        available: which utterances have it, ``(N,)``.
+        statistics: mean and scale of every column, ``(D,)`` each.
+    """
+
+    def __init__(self, bundle: Path, modality: Modality, utterances: int) -> None:
+        self.modality, self._path = modality, bundle / modality.file
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "values": (utterances, modality.width),
+            "available": (utterances,),
+            "mean": (modality.width,),
+            "scale": (modality.width,),
+        }
+        stored = _tensors(self._path, shapes, except_for="values")
+        self.available: NDArray[np.bool_] = stored["available"]
+        self.statistics = standardise.Statistics(stored["mean"], stored["scale"])
+
+    @cached_property
+    def _values(self) -> Any:
+        return safe_open(self._path, framework="np").get_slice("values")  # type: ignore[no-untyped-call]
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Raw values of rows ``start`` to ``stop``, ``(R, D)``."""
+        values: NDArray[Any] = self._values[start:stop]
+        return values
+
+    def standardised(self, start: int, stop: int, clip: float | None) -> NDArray[np.float32]:
+        """Rows with unknown values and missing rows at 0, ``(R, D)``; see :mod:`ercframe.data.standardise`."""
+        return standardise.apply(self.rows(start, stop), self.available[start:stop], self.statistics, clip)
+
+    def filled(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Raw rows with unknown values at the training mean and missing rows at 0, ``(R, D)``."""
+        return standardise.fill(self.rows(start, stop), self.available[start:stop], self.statistics)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # An open file cannot travel to another process; there it is opened again.
+        return {name: value for name, value in self.__dict__.items() if name != "_values"}
+
+
+class Bundle:
+    """A bundle on disk. Opening reads the manifest and the index, not the dialogues.
+
+    Attributes:
+        path: its folder.
+        manifest: what it says of itself.
+        offsets: first row of each dialogue, and the number of utterances at the end, ``(B + 1,)``.
+        split: index into :data:`~ercframe.data.records.SPLITS` of each dialogue, ``(B,)``.
+        label: emotion of each utterance, ``(N,)``; -1 where not scored.
+        speaker: number of each utterance's speaker name, counted over the corpus, ``(N,)``; -1 where there is none.
+        start: seconds, ``(N,)``; NaN where unknown.
+        end: seconds, ``(N,)``; NaN where unknown.
+        targets: further targets, ``(N, K)``; NaN where unknown.
+
+    Raises:
+        InputError: there is no bundle at ``path``, or one of these files is missing or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.manifest = path, read_manifest(path)
+        dialogues, utterances = self.manifest.dialogues, self.manifest.utterances
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "offsets": (dialogues + 1,),
+            "lines": (dialogues + 1,),
+            "split": (dialogues,),
+            "id_offsets": (dialogues + 1,),
+            "ids": (None,),
+            **dict.fromkeys(("label", "speaker", "start", "end"), (utterances,)),
+            **{f"target.{name}": (utterances, width) for name, width in self.manifest.targets.items()},
+        }
+        index = _tensors(path / INDEX, shapes)
+        self.offsets, self.split, self._lines = index["offsets"], index["split"], index["lines"]
+        self._ids, self._id_offsets = index["ids"], index["id_offsets"]
+        self.label, self.speaker, self.start, self.end = (index[k] for k in ("label", "speaker", "start", "end"))
+        self.targets = {name: index[f"target.{name}"] for name in self.manifest.targets}
+        self._check_dialogues_file()
+
+    def _check_dialogues_file(self) -> None:
+        path = self.path / DIALOGUES
+        if not path.is_file():
+            raise _damaged(path, "it is missing")
+        if path.stat().st_size != self._lines[-1]:
+            raise _damaged(path, f"it must have {self._lines[-1]:,} bytes (got {path.stat().st_size:,})")
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def dialogues(self, split: str) -> NDArray[np.intp]:
+        """Indices of the dialogues of a split; none where there is no such split."""
+        return np.flatnonzero(self.split == _SPLIT_INDEX.get(split, len(SPLITS)))
+
+    def dialogue_id(self, dialogue: int) -> str:
+        """Id of a dialogue."""
+        start, stop = self._id_offsets[dialogue : dialogue + 2]
+        return self._ids[start:stop].tobytes().decode("utf-8")
+
+    def rows(self, dialogue: int) -> tuple[int, int]:
+        """First row of a dialogue, and the row after its last."""
+        return int(self.offsets[dialogue]), int(self.offsets[dialogue + 1])
+
+    def speaker_ids(self, dialogue: int) -> NDArray[np.int64]:
+        """The ids that a model sees, ``(L,)``, as ``manifest.speakers`` explains; its ``count`` is "unknown"."""
+        start, stop = self.rows(dialogue)
+        names = self.speaker[start:stop].astype(np.int64)
+        ids = names if self.manifest.speakers.ids == "corpus" else by_appearance(names)
+        return np.where(ids == NOBODY, self.manifest.speakers.count, ids)
+
+    def features(self, modality: str) -> Features:
+        """Open the features of a modality.
+
+        Raises:
+            InputError: the bundle has no such modality, or its file is missing or damaged.
+        """
+        self.require([modality])
+        return Features(self.path, self.manifest.modalities[modality], self.manifest.utterances)
+
+    def require(self, modalities: Iterable[str]) -> None:
+        """Check that the bundle has these modalities.
+
+        Raises:
+            InputError: it lacks some; names those it has and the nearest.
+        """
+        present = self.manifest.modalities
+        missing = [m for m in modalities if m not in present]
+        if missing:
+            named = ", ".join(f"'{m}'{nearest(m, present)}" for m in missing)
+            has = ", ".join(present) or "none"
+            raise InputError(
+                f"{self.path} has no modality {named.rstrip('?')}{'?' * named.endswith('?')} (it has {has})"
+            )
+
+    def record(self, dialogue: int) -> dict[str, Any]:
+        """A dialogue as it stands in ``dialogues.jsonl``: id, split, utterances."""
+        with (self.path / DIALOGUES).open("rb") as file:
+            return self._parse(file, dialogue)
+
+    def records(self, dialogues: Sequence[int] | None = None) -> Iterable[dict[str, Any]]:
+        """Several dialogues, or all, as they stand in ``dialogues.jsonl``, one at a time."""
+        with (self.path / DIALOGUES).open("rb") as file:
+            for dialogue in range(len(self)) if dialogues is None else dialogues:
+                yield self._parse(file, dialogue)
+
+    def _parse(self, file: Any, dialogue: int) -> dict[str, Any]:
+        start, stop = int(self._lines[dialogue]), int(self._lines[dialogue + 1])
+        file.seek(start)
+        try:
+            record: dict[str, Any] = json.loads(file.read(stop - start))
+            if len(record["utterances"]) != self.offsets[dialogue + 1] - self.offsets[dialogue]:
+                raise ValueError("its utterances are not those of the index")
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(self.path / DIALOGUES, f"dialogue {dialogue}: {error}") from None
+        return record
+
+
+def _tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]], except_for: str = "") -> dict[str, NDArray[Any]]:
+    """Read the arrays of a file, each of which must have the shape that the manifest promises (None: any length)."""
+    if not path.is_file():
+        raise _damaged(path, "it is missing")
+    try:
+        with safe_open(path, framework="np") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            wrong = [
+                f"'{name}' must be {list(shape)} (got {list(found[name]) if name in found else 'nothing'})"
+                for name, shape in shapes.items()
+                if name not in found or not _fits(found[name], shape)
+            ]
+            if wrong:
+                raise _damaged(path, "; ".join(wrong))
+            return {name: file.get_tensor(name) for name in shapes if name != except_for}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(found) == len(wanted) and all(w in (None, f) for f, w in zip(found, wanted, strict=True))
+
+
+def _damaged(path: Path, cause: str) -> InputError:
+    return InputError(f"the bundle is damaged: {path}: {cause}; import it again")

@@ -1,0 +1,85 @@
+r"""Standardisation with the statistics of the training split, and what becomes of unknown values.
+
+.. math:: z = \operatorname{clip}\left(\frac{x - \mu}{s}, -c, c\right)
+
+:math:`\mu` and :math:`s` are mean and deviation of a column over the training rows that have it. A column that is
+constant there, up to rounding, gets :math:`s = 1`: dividing by its tiny deviation would blow up whatever differs in
+other splits. An unknown value becomes the training mean, that is 0; a row that is not available becomes zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Shape letters: N utterances, R rows of a slice, D features.
+
+FLOOR = 1e-6
+"""A deviation at most this, relative to ``max(1, |mean|)``, counts as none."""
+CLIP = 8.0
+"""Default of how many deviations from the mean a value may be."""
+_ROWS = 1 << 16  # rows read at a time, so that statistics of a large memory-mapped file need little memory
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and scale of every column, ``(D,)`` float32 each."""
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+def fit(values: NDArray[Any], rows: NDArray[np.intp], floor: float = FLOOR) -> tuple[Statistics, NDArray[np.intp]]:
+    """Mean and scale of every column over some rows, ignoring values that are not finite.
+
+    Args:
+        values: ``(N, D)``, perhaps memory-mapped.
+        rows: indices of the training rows, ``(R,)``; a column without a finite value there gets mean 0 and scale 1.
+        floor: see :data:`FLOOR`.
+
+    Returns:
+        The statistics, and the columns that are constant.
+    """
+    chunks = [rows[i : i + _ROWS] for i in range(0, len(rows), _ROWS)]
+    count_D, total_D, square_D = (np.zeros(values.shape[1]) for _ in range(3))
+    for chunk in chunks:
+        x_RD, known_RD = _finite(values[chunk])
+        count_D += known_RD.sum(axis=0)
+        total_D += x_RD.sum(axis=0)
+    mean_D = total_D / np.maximum(count_D, 1)
+    for chunk in chunks:  # a second pass: the difference of two large sums would lose small deviations
+        x_RD, known_RD = _finite(values[chunk])
+        square_D += (np.where(known_RD, x_RD - mean_D, 0.0) ** 2).sum(axis=0)
+    deviation_D = np.sqrt(square_D / np.maximum(count_D, 1))
+    constant_D = deviation_D <= floor * np.maximum(1.0, np.abs(mean_D))
+    scale_D = np.where(constant_D, 1.0, deviation_D)
+    statistics = Statistics(mean_D.astype(np.float32), scale_D.astype(np.float32))
+    return statistics, np.flatnonzero(constant_D)
+
+
+def apply(
+    values: NDArray[Any], available: NDArray[np.bool_], statistics: Statistics, clip: float | None
+) -> NDArray[np.float32]:
+    """Standardise rows ``(R, D)``: unknown values and rows that are not available become 0."""
+    z_RD = (values.astype(np.float64) - statistics.mean) / statistics.scale
+    z_RD[~np.isfinite(values)] = 0.0
+    z_RD[~available] = 0.0
+    if clip is not None:
+        np.clip(z_RD, -clip, clip, out=z_RD)
+    return z_RD.astype(np.float32)
+
+
+def fill(values: NDArray[Any], available: NDArray[np.bool_], statistics: Statistics) -> NDArray[np.float32]:
+    """Raw rows ``(R, D)``: unknown values become the training mean, rows that are not available zeros."""
+    x_RD = np.where(np.isfinite(values), values.astype(np.float32), statistics.mean)
+    x_RD[~available] = 0.0
+    return x_RD
+
+
+def _finite(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Values in double precision with 0 for the unknown, and which are known."""
+    known = np.isfinite(values)
+    return np.where(known, values, 0).astype(np.float64), known

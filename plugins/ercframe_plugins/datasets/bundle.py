@@ -1,0 +1,139 @@
+"""Conversations from a bundle on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from ercframe import Bundle, ComponentConfig, Dataset, DatasetInfo, Dialogue, InputError, Utterance, hookimpl
+
+# Shape letters: L utterances of one dialogue, D features.
+
+
+class BundleDataset(Dataset):
+    """Conversations from a bundle, which ``ercframe data import`` makes.
+
+    Features are read from memory-mapped files dialogue by dialogue and standardised as the manifest says, with the
+    statistics of the training split; what is unknown becomes the training mean, and a row that is not available zeros.
+    Speaker ids are given before unscored utterances are dropped, so that they do not depend on ``unscored``.
+    """
+
+    name = "bundle"
+
+    class Config(ComponentConfig):
+        path: Path = Field(description="Folder of the bundle, relative to the current directory.")
+        unscored: Literal["drop", "context"] = Field(
+            "drop",
+            description="What becomes of utterances without a label. drop: the model never sees them, as in SDT. "
+            "context: they are part of the dialogue but not scored.",
+        )
+        standardise: bool = Field(True, description="false: raw values, with unknown ones at the training mean.")
+        clip: float | Literal["manifest"] | None = Field(
+            "manifest",
+            description="Largest absolute value after standardisation; manifest: as the bundle says; null: no limit.",
+        )
+
+    def __init__(self, config: Config, modalities: Sequence[str]) -> None:
+        if not config.path.exists():
+            raise InputError(f"dataset.path: no bundle at {config.path}")
+        self.config, self.bundle = config, Bundle(config.path)
+        self.bundle.require(modalities)
+        self.features = {m: self.bundle.features(m) for m in modalities}
+
+    @cached_property
+    def info(self) -> DatasetInfo:
+        """What the manifest says, for the modalities of the recipe; dialogues without a kept utterance do not count."""
+        manifest = self.bundle.manifest
+        return DatasetInfo(
+            name=manifest.corpus,
+            labels=manifest.labels,
+            modalities={m: features.modality.width for m, features in self.features.items()},
+            speakers=manifest.speakers.count,
+            splits={name: len(self.split(name)) for name in manifest.splits},
+        )
+
+    def split(self, name: str) -> Sequence[Dialogue]:
+        """The dialogues of a split, read when they are asked for."""
+        indices = [int(i) for i in self.bundle.dialogues(name) if len(self.kept(int(i)))]
+        return _Dialogues(self, indices)
+
+    def kept(self, index: int) -> Any:
+        """Positions of a dialogue's utterances that the model sees."""
+        start, stop = self.bundle.rows(index)
+        return np.flatnonzero(self.bundle.label[start:stop] >= (0 if self.config.unscored == "drop" else -1))
+
+    def dialogue(self, index: int) -> Dialogue:
+        """Read one dialogue."""
+        start, stop = self.bundle.rows(index)
+        kept = self.kept(index)
+        return Dialogue(
+            id=self.bundle.dialogue_id(index),
+            features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in self.features},
+            available={m: torch.from_numpy(f.available[start:stop][kept]) for m, f in self.features.items()},
+            speaker=torch.from_numpy(self.bundle.speaker_ids(index)[kept]),
+            labels=torch.from_numpy(self.bundle.label[start:stop][kept].astype(np.int64)),
+            utterances=_Utterances(self.bundle, index, kept),
+            targets={t: torch.from_numpy(values[start:stop][kept]) for t, values in self.bundle.targets.items()},
+        )
+
+    def _values(self, modality: str, start: int, stop: int) -> Any:
+        features = self.features[modality]
+        if not self.config.standardise:
+            return features.filled(start, stop)
+        clip = self.config.clip
+        return features.standardised(
+            start, stop, features.modality.standardisation.clip if clip == "manifest" else clip
+        )
+
+
+class _Dialogues(Sequence[Dialogue]):
+    """Some dialogues of a bundle, read one at a time."""
+
+    def __init__(self, dataset: BundleDataset, indices: list[int]) -> None:
+        self._dataset, self._indices = dataset, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, item: int) -> Dialogue: ...
+    @overload
+    def __getitem__(self, item: slice) -> _Dialogues: ...
+    def __getitem__(self, item: int | slice) -> Dialogue | _Dialogues:
+        if isinstance(item, slice):
+            return _Dialogues(self._dataset, self._indices[item])
+        return self._dataset.dialogue(self._indices[item])
+
+
+class _Utterances(Sequence[Utterance]):
+    """What people read of a dialogue; parsed when the first utterance is asked for."""
+
+    def __init__(self, bundle: Bundle, index: int, kept: Any) -> None:
+        self._bundle, self._index, self._kept = bundle, index, kept
+
+    @cached_property
+    def _read(self) -> list[Utterance]:
+        rows = self._bundle.record(self._index)["utterances"]
+        shown = ("id", "speaker", "text", "start", "end")
+        return [Utterance(**{key: rows[i][key] for key in shown if key in rows[i]}) for i in self._kept]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, item: int) -> Utterance: ...
+    @overload
+    def __getitem__(self, item: slice) -> list[Utterance]: ...
+    def __getitem__(self, item: int | slice) -> Utterance | list[Utterance]:
+        return self._read[item]
+
+
+@hookimpl
+def ercframe_components() -> list[type[Dataset]]:
+    return [BundleDataset]

@@ -1,0 +1,182 @@
+"""MELD: the published annotation files, joined with features from an ``.npz`` file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from ercframe import (
+    ComponentConfig,
+    Corpus,
+    DialogueRecord,
+    FeatureArray,
+    Finding,
+    Importer,
+    InputError,
+    NpzFile,
+    Place,
+    SourceFile,
+    UtteranceRecord,
+    counted,
+    describe_features,
+    hookimpl,
+)
+from ercframe_plugins.importers.meld_annotations import FILES, LABELS, Key, Row, by_dialogue, read_rows
+from ercframe_plugins.importers.meld_faults import find_faults
+
+# Shape letters: N utterances of the corpus, D features.
+
+Features = dict[str, FeatureArray]
+
+
+class MeldImporter(Importer):
+    """MELD (Poria et al., ACL 2019) from its three annotation files, with features where there are some.
+
+    Dialogues are numbered anew in every split, so their ids here are ``train_0``, ``dev_0``, … Features are joined
+    on split, dialogue and utterance; an utterance that they lack is not available. Faults of the corpus are
+    reported, never repaired: results stay comparable.
+    """
+
+    name = "meld"
+
+    class Config(ComponentConfig):
+        features: Path | None = Field(
+            None, description="An .npz file with split, dialogue, utterance, perhaps label and label_names, and arrays."
+        )
+        modalities: dict[str, tuple[str, ...]] = Field(
+            {}, description="Modality to the 2-D arrays of that file that are joined for it, in order."
+        )
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def read(self, source: Path) -> Corpus:
+        """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and ``test_sent_emo.csv`` from a folder."""
+        if bool(self.config.features) != bool(self.config.modalities):
+            got, lacks = ("--features", "--modality") if self.config.features else ("--modality", "--features")
+            raise InputError(f"--features and --modality must come together (got {got} without {lacks})")
+        rows = read_rows(source)
+        labels, features, findings = LABELS, Features(), list[Finding]()
+        if self.config.features:
+            labels, features, findings = _join(NpzFile(self.config.features), self.config.modalities, rows)
+        return Corpus(
+            name="MELD",
+            labels=labels,
+            dialogues=tuple(_dialogues(rows, labels)),
+            features=features,
+            licence="Annotations: GPL-3.0 (MELD, Poria et al. 2019). Features: derived, for research.",
+            speaker_ids="order",
+            sources=tuple(SourceFile.of(source / name) for name in FILES.values()),
+            findings=(*find_faults(rows), *findings),
+        )
+
+
+def _dialogues(rows: Sequence[Row], labels: tuple[str, ...]) -> Iterator[DialogueRecord]:
+    for name, of_one in by_dialogue(rows).items():
+        utterances = tuple(
+            UtteranceRecord(row.id, row.speaker, labels.index(row.emotion), row.text, row.start, row.end)
+            for row in of_one
+        )
+        yield DialogueRecord(name, of_one[0].split, utterances)
+
+
+def _join(
+    file: NpzFile, modalities: dict[str, tuple[str, ...]], rows: Sequence[Row]
+) -> tuple[tuple[str, ...], Features, list[Finding]]:
+    """Labels in the file's order, its features in the order of the rows, and what was noticed.
+
+    Raises:
+        InputError: the file cannot be used, or contradicts the annotations.
+    """
+    labels = tuple(file.strings("label_names") or ()) if "label_names" in file.names else LABELS
+    if sorted(labels) != sorted(LABELS):
+        file.note("label_names", f"must be MELD's {', '.join(LABELS)} in any order (got {', '.join(labels) or 'none'})")
+    keys = _keys(file)
+    found = file.modalities(modalities, len(keys))
+    row_of = {key: i for i, key in enumerate(keys)}
+    if keys and not any(row.key in row_of for row in rows):
+        file.note("", "must hold utterances of these annotation files (got none)")
+    if "label" in file.names:
+        _compare_labels(file, labels, keys, rows)
+    file.refuse_problems()
+    index_N = np.array([row_of.get(row.key, -1) for row in rows])
+    features = {m: replace(array, values=_take(array.values, index_N)) for m, array in found.items()}
+    return (
+        labels,
+        features,
+        list(_unmatched(keys, rows)) + list(describe_features(features, [row.place for row in rows])),
+    )
+
+
+def _keys(file: NpzFile) -> list[Key]:
+    """Split, dialogue and utterance of every row; empty where a column cannot be used."""
+    columns = (file.strings("split"), file.integers("dialogue"), file.integers("utterance"))
+    splits, dialogues, utterances = columns
+    if splits is None or dialogues is None or utterances is None:
+        return []
+    if not len(splits) == len(dialogues) == len(utterances):
+        got = f"{len(splits):,}, {len(dialogues):,}, {len(utterances):,}"
+        file.note("split, dialogue, utterance", f"must have equal lengths (got {got})")
+        return []
+    keys = [
+        ("dev" if split in ("valid", "validation", "val") else split, dialogue, utterance)
+        for split, dialogue, utterance in zip(splits, dialogues, utterances, strict=True)
+    ]
+    repeated = [f"{key_name(key)} {n} times" for key, n in Counter(keys).items() if n > 1]
+    file.note_examples("split, dialogue, utterance", "must be unique", repeated)
+    return keys
+
+
+def _compare_labels(file: NpzFile, labels: tuple[str, ...], keys: Sequence[Key], rows: Sequence[Row]) -> None:
+    """Note labels that are not those of the annotation files: the features would belong to other utterances."""
+    values = file.integers("label")
+    if values is None or not keys:
+        return
+    if len(values) != len(keys):
+        file.note("label", f"must have {len(keys):,} values, as the other columns (got {len(values):,})")
+        return
+    names = {key: labels[v] if 0 <= v < len(labels) else str(v) for key, v in zip(keys, values, strict=True)}
+    differ = [
+        f"{names[row.key]} for {row.id}, which is {row.emotion}"
+        for row in rows
+        if names.get(row.key, row.emotion) != row.emotion
+    ]
+    file.note_examples("label", "must be the emotion of the annotation files", differ)
+
+
+def _take(values: Any, index_N: Any) -> Any:
+    """Rows in the order of the annotations, ``(N, D)``; NaN where the file has none."""
+    taken = values[np.maximum(index_N, 0)].copy()
+    taken[index_N < 0] = np.nan
+    return taken
+
+
+def _unmatched(keys: Sequence[Key], rows: Sequence[Row]) -> Iterator[Finding]:
+    present = set(keys)
+    lacking = [row for row in rows if row.key not in present]
+    if lacking:
+        text = f"{counted(len(lacking), 'utterance')} without a row in the features: not available"
+        yield Finding("warning", "no features", text, tuple(row.place for row in lacking))
+    extra = sorted(present - {row.key for row in rows})
+    if extra:
+        text = f"{counted(len(extra), 'row')} of the features without an utterance: left out"
+        yield Finding(
+            "warning", "no annotation", text, tuple(Place(f"{s}_{d}", key_name((s, d, u))) for s, d, u in extra)
+        )
+
+
+def key_name(key: Key) -> str:
+    """The utterance's id in the bundle."""
+    split, dialogue, utterance = key
+    return f"{split}_{dialogue}_{utterance}"
+
+
+@hookimpl
+def ercframe_components() -> list[type[Importer]]:
+    return [MeldImporter]

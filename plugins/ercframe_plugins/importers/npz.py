@@ -1,0 +1,186 @@
+"""Conversations from one ``.npz`` file of columns and feature arrays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ercframe import (
+    ComponentConfig,
+    Corpus,
+    DialogueRecord,
+    Importer,
+    NpzFile,
+    Place,
+    Settings,
+    Split,
+    UtteranceRecord,
+    describe_features,
+    hookimpl,
+)
+
+# Shape letters: N utterances, D features, K values of a target.
+
+SPLIT_NAMES: dict[str, Split] = {
+    "train": "train",
+    "dev": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "val": "dev",
+    "test": "test",
+}
+
+
+class Columns(Settings):
+    """Which array of the file says what. Optional ones are used where the file has them."""
+
+    utterance: str = Field("utterance_id", description="Id of the utterance, unique in the file.")
+    dialogue: str = Field("dialogue", description="Id of its dialogue.")
+    order: str = Field("order", description="Place in the dialogue; numbers to sort by.")
+    speaker: str = Field("speaker", description="Name of the speaker.")
+    split: str = Field("split", description="train, dev (or valid, validation, val) or test.")
+    label: str = Field("label", description="Index into label_names; -1 for an utterance that is not scored.")
+    label_names: str = Field("label_names", description="Names of the emotions.")
+    start: str = Field("start", description="Start in seconds; optional.")
+    end: str = Field("end", description="End in seconds; optional.")
+    text: str = Field("text", description="Transcript; optional.")
+
+
+class NpzImporter(Importer):
+    """Conversations from one .npz file: a row for each utterance in every array.
+
+    Rows may come in any order: those of a dialogue are sorted by ``order``, dialogues stay in order of first
+    appearance. Nothing is unpickled.
+    """
+
+    name = "npz"
+
+    class Config(ComponentConfig):
+        modalities: dict[str, tuple[str, ...]] = Field(
+            {}, description="Modality to the 2-D arrays that are joined for it, in order."
+        )
+        targets: tuple[str, ...] = Field((), description="2-D arrays to keep as further targets, such as vad.")
+        corpus: str = Field("", description="Name of the corpus; empty takes the file's name.")
+        licence: str = Field("", description="Terms of use, for the manifest.")
+        speaker_ids: Literal["corpus", "order"] | None = Field(
+            None,
+            description="corpus: a name is the same speaker everywhere. order: count the speakers of each dialogue. "
+            "null: corpus where the same names recur in nearly every dialogue, else order.",
+        )
+        columns: Columns = Field(Columns(), description="Names of the arrays that say who, when and what.")
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def read(self, source: Path) -> Corpus:
+        """Read the file; its columns are explained in the config."""
+        file = NpzFile(source)
+        names = self.config.columns
+        columns = _read_columns(file, names)
+        labels = tuple(file.strings(names.label_names) or ())
+        _check_columns(file, columns, labels, names)
+        rows = len(next(iter(columns.values()), ()))
+        targets = {
+            name: x for name in self.config.targets if (x := file.table(name, rows, f"target {name}")) is not None
+        }
+        features = file.modalities(self.config.modalities, rows)
+        if not self.config.modalities:
+            file.note("", f"name at least one modality: --modality NAME=ARRAY,… (arrays: {file.tables(rows)})")
+        file.refuse_problems()
+        dialogues, row_N = _arrange(columns, targets)
+        features = {m: replace(array, values=array.values[row_N]) for m, array in features.items()}
+        places = [Place(d.id, u.id) for d in dialogues for u in d.utterances]
+        return Corpus(
+            name=self.config.corpus or source.stem,
+            labels=labels,
+            dialogues=dialogues,
+            features=features,
+            licence=self.config.licence,
+            speaker_ids=self.config.speaker_ids,
+            sources=(file.source,),
+            findings=tuple(describe_features(features, places, self.config.targets)),
+        )
+
+
+def _read_columns(file: NpzFile, names: Columns) -> dict[str, list[Any]]:
+    """The columns that can be used, all of one length; what is wrong with the others is noted in ``file``."""
+    readers = {"order": file.numbers, "label": file.integers, "start": file.numbers, "end": file.numbers}
+    columns = {}
+    for role in ("utterance", "dialogue", "order", "speaker", "split", "label", "start", "end", "text"):
+        name = getattr(names, role)
+        if role in ("start", "end", "text") and name not in file.names and role not in names.model_fields_set:
+            continue
+        values = readers.get(role, file.strings)(name)
+        if values is not None:
+            columns[role] = list(values)
+    usual = Counter(len(values) for values in columns.values()).most_common(1)[0][0] if columns else 0
+    for role in [role for role, values in columns.items() if len(values) != usual]:
+        got = len(columns.pop(role))
+        file.note(getattr(names, role), f"must have {usual:,} values, as the other columns (got {got:,})")
+    if columns and not usual:
+        file.note("", "must have at least one utterance (got none)")
+    return columns
+
+
+def _check_columns(file: NpzFile, columns: Mapping[str, list[Any]], labels: tuple[str, ...], names: Columns) -> None:
+    """Note every kind of value that cannot be right, with the first examples."""
+    dialogues, splits = columns.get("dialogue", []), columns.get("split", [])
+    repeated = [f"{name} {n} times" for name, n in Counter(columns.get("utterance", [])).items() if n > 1]
+    file.note_examples(names.utterance, "must be unique", repeated)
+    unknown = [f"{name!r} {n} times" for name, n in Counter(splits).items() if name not in SPLIT_NAMES]
+    file.note_examples(names.split, "must be train, dev (or valid, validation, val) or test", unknown)
+    used = Counter(dialogue for dialogue, _ in set(zip(dialogues, splits, strict=False)))
+    file.note_examples(
+        names.split, "must be the same in all of a dialogue", [f"{d} in {n}" for d, n in used.items() if n > 1]
+    )
+    ranks = Counter(zip(dialogues, columns.get("order", []), strict=False))
+    same = [f"{rank:g} {n} times in {dialogue}" for (dialogue, rank), n in ranks.items() if n > 1]
+    file.note_examples(names.order, "must differ within a dialogue", same)
+    if labels:
+        found = Counter(columns.get("label", []))
+        wrong = [f"{label} {n} times" for label, n in sorted(found.items()) if not -1 <= label < len(labels)]
+        file.note_examples(
+            names.label, f"must be -1 to {len(labels) - 1}, as {names.label_names} has {len(labels)}", wrong
+        )
+    doubled = [name for name, n in Counter(labels).items() if n > 1]
+    file.note_examples(names.label_names, "must differ", doubled)
+
+
+def _arrange(
+    columns: Mapping[str, list[Any]], targets: Mapping[str, NDArray[Any]]
+) -> tuple[tuple[DialogueRecord, ...], NDArray[np.intp]]:
+    """Sort rows into dialogues; returns these and the row of each of their utterances, ``(N,)``."""
+    rows_of: dict[str, list[int]] = {}
+    for row, dialogue in enumerate(columns["dialogue"]):
+        rows_of.setdefault(dialogue, []).append(row)
+    dialogues = []
+    for dialogue, rows in rows_of.items():
+        rows.sort(key=columns["order"].__getitem__)
+        utterances = tuple(_utterance(columns, targets, row) for row in rows)
+        dialogues.append(DialogueRecord(dialogue, SPLIT_NAMES[columns["split"][rows[0]]], utterances))
+    return tuple(dialogues), np.array([row for rows in rows_of.values() for row in rows])
+
+
+def _utterance(columns: Mapping[str, list[Any]], targets: Mapping[str, NDArray[Any]], row: int) -> UtteranceRecord:
+    start, end = (columns[role][row] if role in columns else None for role in ("start", "end"))
+    return UtteranceRecord(
+        id=columns["utterance"][row],
+        speaker=columns["speaker"][row],
+        label=columns["label"][row],
+        text=columns["text"][row] if "text" in columns else "",
+        start=None if start is None or np.isnan(start) else start,
+        end=None if end is None or np.isnan(end) else end,
+        targets={name: tuple(values[row].tolist()) for name, values in targets.items()},
+    )
+
+
+@hookimpl
+def ercframe_components() -> list[type[Importer]]:
+    return [NpzImporter]
