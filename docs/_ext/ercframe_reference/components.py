@@ -1,0 +1,48 @@
+"""One page for each component, and one for each kind that lists them."""
+
+from __future__ import annotations
+
+from ercframe.components import KINDS
+from ercframe.registry import Entry, Registry
+
+from .fields import field_table
+from .rst import table, title, toctree
+
+
+def pages(registry: Registry) -> dict[str, str]:
+    """The pages of the components that come with ercframe, whatever else is installed."""
+    found = {kind: [e for e in registry.entries(kind) if e.origin.package.startswith("ercframe ")] for kind in KINDS}
+    found = {kind: entries for kind, entries in found.items() if entries}
+    overview = title("Components") + "\n" + toctree(f"{kind}/index" for kind in found)
+    result = {"components.rst": overview}
+    for kind, entries in found.items():
+        result[f"{kind}/index.rst"] = _kind_page(kind, entries)
+        result |= {f"{kind}/{entry.component.name}.rst": _component_page(entry) for entry in entries}
+    return result
+
+
+def _kind_page(kind: str, entries: list[Entry]) -> str:
+    base = KINDS[kind]
+    rows = [(f":doc:`{e.component.name} <{e.component.name}>`", e.component.summary()) for e in entries]
+    return "\n".join(
+        [
+            title(kind.capitalize()),
+            f"{base.summary()}\n\nA plugin of this kind subclasses :class:`~{base.__module__}.{base.__name__}`.\n",
+            table(("Name", "What it does"), rows, widths=(25, 75)),
+            toctree((e.component.name for e in entries), hidden=True),
+        ]
+    )
+
+
+def _component_page(entry: Entry) -> str:
+    component = entry.component
+    article = "An" if component.kind[0] in "aeiou" else "A"
+    return "\n".join(
+        [
+            title(component.name),
+            f"{article} :doc:`{component.kind} <index>`, ``type: {component.name}``; from {entry.origin}.\n",
+            f".. autoclass:: {component.__module__}.{component.__qualname__}\n",
+            title("Settings", "-"),
+            field_table(component.Config),
+        ]
+    )
