@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -84,17 +83,20 @@ def _read(path: Path, above: tuple[Path, ...]) -> Chain:
     chain, extends = _read_one(path)
     if extends is None:
         return chain
-    parent_path, problems = _parent(extends, path, above)
-    chain = replace(chain, findings=(*chain.findings, *problems), extends=extends.place)
-    if parent_path is None:
-        return chain
-    parent = _read(parent_path, (*above, path))
-    inherited = replace(parent.tree, value={k: v for k, v in parent.tree.children.items() if k != "name"})
+    parents, problems = _parents(extends, path, (*above, path))
+    below = Chain(Node({}, implied=True), (), ())
+    for parent in parents:
+        below = _over(below, _read(parent, (*above, path)))
+    nameless = replace(below.tree, value={k: v for k, v in below.tree.children.items() if k != "name"})
+    chain = _over(replace(below, tree=nameless), chain)
+    return replace(chain, findings=(*chain.findings, *problems), extends=extends.place)
+
+
+def _over(below: Chain, above: Chain) -> Chain:
     return Chain(
-        merge_recipes(inherited, chain.tree),
-        tuple(dict.fromkeys((*parent.plugins, *chain.plugins))),
-        (*chain.findings, *parent.findings),
-        extends.place,
+        merge_recipes(below.tree, above.tree),
+        tuple(dict.fromkeys((*below.plugins, *above.plugins))),
+        (*below.findings, *above.findings),
     )
 
 
@@ -114,30 +116,28 @@ def _read_one(path: Path) -> tuple[Chain, Node | None]:
     return Chain(replace(root, value=parts), files, (*findings, *problems)), extends
 
 
-def _parent(extends: Node, path: Path, above: Iterable[Path]) -> tuple[Path | None, list[Finding]]:
-    """The file that ``extends:`` names: one relative to the recipe, or an installed recipe."""
-    name = extends.value
-    if not isinstance(name, str):
-        return None, [
-            _finding(extends, f"must be a recipe file or the name of an installed recipe (got {written(name)})")
-        ]
-    beside = path.parent / name
-    if not beside.is_file() and name in installed_names():
-        beside = installed_folder() / f"{name}.yaml"
-    if not beside.is_file():
-        known = [*(p.name for p in sorted(path.parent.glob("*.yaml")) if p != path), *installed_names()]
-        return None, [
-            _finding(extends, f"must be a recipe file or an installed recipe (got '{name}'){nearest(name, known)}")
-        ]
-    visited = [*above, path]
-    if any(beside.samefile(p) for p in visited):
-        circle = " → ".join(p.name for p in (*visited, beside))
-        return None, [_finding(extends, f"must not lead back to the recipe itself (got {circle})")]
-    return beside, []
+def _parents(extends: Node, path: Path, visited: tuple[Path, ...]) -> tuple[list[Path], list[Finding]]:
+    """The files that ``extends:`` names, one or several: relative to the recipe, or installed recipes."""
+    parents, findings = [], []
+    for node in extends.value if isinstance(extends.value, list) else [extends]:
+        parent = _parent(node.value, path) if isinstance(node.value, str) else None
+        if parent is None:
+            message = f"must be a recipe file or the name of an installed recipe (got {written(node.value)})"
+            known = [*(p.name for p in sorted(path.parent.glob("*.yaml")) if p != path), *installed_names()]
+            findings.append(Finding(node.place, "extends", message + nearest(str(node.value), known)))
+        elif any(parent.samefile(p) for p in visited):
+            circle = " → ".join(p.name for p in (*visited, parent))
+            findings.append(Finding(node.place, "extends", f"must not lead back to the recipe itself (got {circle})"))
+        else:
+            parents.append(parent)
+    return parents, findings
 
 
-def _finding(extends: Node, message: str) -> Finding:
-    return Finding(extends.place, "extends", message)
+def _parent(name: str, path: Path) -> Path | None:
+    beside, installed = path.parent / name, installed_folder() / f"{name}.yaml"
+    if beside.is_file():
+        return beside
+    return installed if name in installed_names() else None
 
 
 def named_plugin_files(node: Node, folder: Path) -> tuple[tuple[tuple[Path, Place], ...], list[Finding]]:
