@@ -6,7 +6,7 @@ from ercframe.nn.feed_forward import FeedForward
 from ercframe.nn.frozen import Frozen
 from ercframe.nn.matching_attention import MatchingAttention
 from ercframe.nn.positions import sinusoidal_positions
-from ercframe.nn.precision import at_least_float32
+from ercframe.nn.precision import at_least_float32, without_autocast
 from ercframe.nn.step_order import StepOrder
 from ercframe.nn.weighted_nll import weighted_nll
 
@@ -21,4 +21,5 @@ __all__ = [
     "class_weights",
     "sinusoidal_positions",
     "weighted_nll",
+    "without_autocast",
 ]

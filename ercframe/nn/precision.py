@@ -1,5 +1,8 @@
 """The precision below which some arithmetic must not fall."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -11,3 +14,12 @@ def at_least_float32(x: Tensor) -> Tensor:
     utterances stops growing. float64 stays float64.
     """
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """A block in which operations keep the precision of their inputs, on any device.
+
+    Needed beside :func:`at_least_float32` where a matrix product follows, which autocast would run in half precision.
+    """
+    available = torch.amp.is_autocast_available(device.type)  # not on "meta", say, and there the switch itself fails
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()

@@ -19,7 +19,7 @@ from ercframe import (
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import at_least_float32
+from ercframe.nn import at_least_float32, without_autocast
 
 # Shape letters: B dialogues, L longest dialogue, N utterances in the batch, M modalities, D features of a node,
 # H features of a graph layer. A node is one modality of one utterance.
@@ -57,7 +57,7 @@ def connect(x_BMLD: Tensor, layout: Layout) -> Edges:
     of the padded view have edges among themselves only. Runs in float32 at least, since cosines near 1 need it; the
     result has the dtype of ``x``.
     """
-    with torch.autocast(x_BMLD.device.type, enabled=False):
+    with without_autocast(x_BMLD.device):
         x = at_least_float32(x_BMLD)
         length_BML1 = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         unit_BMLD = x / torch.where(length_BML1 > SHORTEST, length_BML1, 1.0)
