@@ -1,0 +1,134 @@
+"""The loop: what repeats, what stops it, what it refuses."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+
+from ercframe import InputError, RunError, recipes
+from ercframe.build import assemble
+from ercframe.metrics import Scores
+from ercframe.settings import OptimizerSettings
+from ercframe.trainer import Choice, Epoch, best, choose_device, fit, make_optimizer, train_epoch, training_batches
+
+CPU = torch.device("cpu")
+TINY = {
+    "modalities": ["text", "audio"],
+    "dataset": {"type": "synthetic", "train": 10, "dev": 4, "test": 4, "labels": 4},
+    "encoder": {"type": "identity", "width": 8},
+    "fusion": {"type": "concat"},
+    "classifier": {"type": "mlp", "hidden": [8], "dropout": 0.3},
+    "losses": {"task": {"type": "cross_entropy"}},
+    "trainer": {"epochs": 3, "batch_dialogues": 4, "optimizer": {"lr": 0.01}, "device": "cpu"},
+    "protocol": {"seeds": 1},
+}
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Assemble a variation of a tiny recipe."""
+
+    def make(*overrides):
+        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+        return assemble(recipes.load(tmp_path / "tiny.yaml", overrides))
+
+    return make
+
+
+def train(experiment, seed=0):
+    torch.manual_seed(seed)
+    learner, epochs, bests = experiment.learner(), [], []
+    fit(learner, experiment, seed, CPU, lambda epoch, is_best: (epochs.append(epoch), bests.append(is_best)))
+    return learner, epochs, bests
+
+
+def test_the_same_seed_gives_the_same_weights_and_scores_bit_for_bit(experiment):
+    (one, epochs, _), (two, again, _) = train(experiment()), train(experiment())
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    assert [replace(e, seconds=0) for e in epochs] == [replace(e, seconds=0) for e in again]
+
+
+def test_another_seed_gives_other_weights(experiment):
+    one, two = train(experiment(), 0)[0], train(experiment(), 1)[0]
+    assert not all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_training_lowers_the_loss(experiment):
+    _, epochs, _ = train(experiment("trainer.epochs=8"))
+    assert epochs[-1].loss < 0.8 * epochs[0].loss
+    assert epochs[0].terms.keys() == {"task.nll"}
+
+
+def test_every_training_dialogue_is_seen_once_an_epoch_in_a_new_order(experiment):
+    made = experiment()
+    generator = torch.Generator().manual_seed(0)
+    first = [d for batch in training_batches(made, generator) for d in batch.dialogues]
+    second = [d for batch in training_batches(made, generator) for d in batch.dialogues]
+    assert sorted(first) == sorted(second) == sorted(d.id for d in made.splits.train)
+    assert first != second
+
+
+def test_transforms_change_training_batches_only(experiment):
+    made = experiment("transforms=[{type: modality_dropout, rates: 1.0}]")
+    (batch, *_) = training_batches(made, torch.Generator().manual_seed(0))
+    assert all(batch.hidden[m].any() for m in ("text", "audio"))
+    assert all(d.available[m].all() for d in made.splits.train for m in ("text", "audio"))
+
+
+def epoch(number: int, dev: float, test: float) -> Epoch:
+    dev_scores, test_scores = (Scores(x, x, x, (x,), ((1,),)) for x in (dev, test))
+    return Epoch(number, 1.0, {}, dev_scores, test_scores, 0.0)
+
+
+def test_the_first_of_equally_good_epochs_is_chosen_on_the_split_that_was_asked_for():
+    epochs = [epoch(1, 0.5, 0.9), epoch(2, 0.7, 0.1), epoch(3, 0.7, 0.95)]
+    assert best(epochs, "dev", "weighted_f1").number == 2
+    assert best(epochs, "test", "weighted_f1").number == 3
+    choice = Choice("dev", "accuracy")
+    assert [choice.take(e) for e in epochs] == [True, True, False]
+
+
+def test_patience_stops_after_that_many_epochs_without_a_better_one(experiment):
+    _, epochs, bests = train(experiment("trainer.epochs=200", "trainer.patience=2", "trainer.optimizer.lr=0.1"))
+    assert len(epochs) < 200
+    assert bests[-3:] == [True, False, False]
+
+
+def test_test_is_not_scored_during_training_without_show_gap(experiment):
+    _, epochs, _ = train(experiment("protocol.show_gap=false"))
+    assert all(e.test is None for e in epochs)
+
+
+def test_clipping_bounds_the_step(experiment):
+    made = experiment()
+    torch.manual_seed(0)
+    learner = made.learner()
+    before = copy.deepcopy(learner.state_dict())
+    optimizer = make_optimizer(OptimizerSettings(name="sgd", lr=1.0), learner)
+    one_batch = iter([next(training_batches(made, torch.Generator().manual_seed(0)))])
+    train_epoch(learner, optimizer, one_batch, CPU, clip_norm=1e-3)
+    moved = torch.cat([(x - before[name]).flatten() for name, x in learner.state_dict().items()])
+    assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)]
+)
+def test_optimizers_by_name(experiment, name, kind):
+    optimizer = make_optimizer(OptimizerSettings(name=name, lr=0.5, weight_decay=0.25), experiment().learner())
+    assert type(optimizer) is kind
+    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (0.5, 0.25)
+
+
+def test_a_loss_that_is_no_longer_finite_stops_with_the_term(experiment):
+    with pytest.raises(RunError, match=r"epoch \d+: the loss must be finite \(got NaN or Inf in task.nll\)"):
+        train(experiment("trainer.optimizer={name: sgd, lr: 1e30}", "trainer.epochs=5"))
+
+
+def test_cuda_is_refused_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    with pytest.raises(InputError, match=r"got 'cuda:1', but PyTorch finds no CUDA"):
+        choose_device("cuda:1")
