@@ -9,11 +9,12 @@ from typing import Any, Literal, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ercframe import Bundle, ComponentConfig, Dataset, DatasetInfo, Dialogue, InputError, Utterance, hookimpl
 
-# Shape letters: L utterances of one dialogue, D features.
+# Shape letters: B dialogues, N utterances of the bundle.
 
 
 class BundleDataset(Dataset):
@@ -40,9 +41,11 @@ class BundleDataset(Dataset):
         )
 
     def __init__(self, config: Config, modalities: Sequence[str]) -> None:
-        if not config.path.exists():
-            raise InputError(f"dataset.path: no bundle at {config.path}")
-        self.config, self.bundle = config, Bundle(config.path)
+        try:
+            self.bundle = Bundle(config.path)
+        except InputError as error:
+            raise InputError(f"dataset.path: {error.title}", error.problems) from None
+        self.config = config
         self.bundle.require(modalities)
         self.features = {m: self.bundle.features(m) for m in modalities}
 
@@ -60,18 +63,19 @@ class BundleDataset(Dataset):
 
     def split(self, name: str) -> Sequence[Dialogue]:
         """The dialogues of a split, read when they are asked for."""
-        indices = [int(i) for i in self.bundle.dialogues(name) if len(self.kept(int(i)))]
-        return _Dialogues(self, indices)
+        kept_B = np.add.reduceat(self._kept_N, self.bundle.offsets[:-1], dtype=np.int64)
+        return _Dialogues(self, [int(i) for i in self.bundle.dialogues(name) if kept_B[i]])
 
-    def kept(self, index: int) -> Any:
-        """Positions of a dialogue's utterances that the model sees."""
-        start, stop = self.bundle.rows(index)
-        return np.flatnonzero(self.bundle.label[start:stop] >= (0 if self.config.unscored == "drop" else -1))
+    @cached_property
+    def _kept_N(self) -> NDArray[np.bool_]:
+        """Which utterances of the bundle the model sees."""
+        every_N = np.ones_like(self.bundle.label, dtype=np.bool_)
+        return every_N if self.config.unscored == "context" else self.bundle.label >= 0
 
     def dialogue(self, index: int) -> Dialogue:
         """Read one dialogue."""
         start, stop = self.bundle.rows(index)
-        kept = self.kept(index)
+        kept = np.flatnonzero(self._kept_N[start:stop])
         return Dialogue(
             id=self.bundle.dialogue_id(index),
             features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in self.features},

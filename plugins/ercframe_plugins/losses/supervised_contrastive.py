@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ercframe import Batch, ComponentConfig, DatasetInfo, Loss, ModelOutput, ModelSpec, Term, hookimpl
-from ercframe.nn import at_least_float32
+from ercframe.nn import at_least_float32, without_autocast
 
 # Shape letters: S scored utterances, D features.
 
@@ -53,7 +53,8 @@ class SupervisedContrastiveLoss(Loss):
         labels_S = batch.labels[batch.scored]
         itself_SS = torch.eye(len(labels_S), dtype=torch.bool, device=labels_S.device)
         positive_SS = (labels_S[:, None] == labels_S) & ~itself_SS
-        similar_SS = (z_SD @ z_SD.mT) / self.temperature
+        with without_autocast(z_SD.device):
+            similar_SS = (z_SD @ z_SD.mT) / self.temperature
         # Finite, so that a lone utterance, compared with nothing, has no infinite logarithm to differentiate.
         others_SS = similar_SS.masked_fill(itself_SS, torch.finfo(similar_SS.dtype).min)
         log_p_SS = others_SS.log_softmax(dim=-1)

@@ -1,0 +1,27 @@
+"""Checks of a component's settings, whatever its kind."""
+
+from __future__ import annotations
+
+import yaml
+
+from ercframe.components import ComponentConfig
+from ercframe.testing.verdicts import require
+
+
+def settings_survive_yaml(config: ComponentConfig) -> None:
+    """Settings written as YAML and read back must be the same.
+
+    A run keeps its resolved recipe, from which the run can be repeated.
+    """
+    text = yaml.safe_dump(config.model_dump(mode="json"))
+    read = type(config).model_validate(yaml.safe_load(text))
+    require(read == config, f"settings must survive YAML: wrote {config!r} (got {read!r})")
+
+
+def settings_are_strict(config: ComponentConfig) -> None:
+    """Settings must be frozen and refuse unknown keys, so that a misspelt key is found."""
+    behaviour = type(config).model_config
+    require(behaviour.get("frozen") is True, "Config must stay frozen")
+    require(
+        behaviour.get("extra") == "forbid", f"Config must forbid unknown keys (got extra={behaviour.get('extra')!r})"
+    )

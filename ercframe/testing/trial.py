@@ -1,0 +1,197 @@
+"""A component with parameters, built in a scene and run on tensors that stand in for the parts before it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ercframe.components import Classifier, ComponentConfig, Encoder, Fusion, Loss, Part
+from ercframe.specs import FusedSpec, ModelSpec, StreamSpec
+from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Stream, Streams
+from ercframe.testing.conversations import example_batch
+from ercframe.testing.scenes import Scene
+
+# Shape letters: N utterances, M modalities, D features, C emotions.
+
+
+class Trial(ABC):
+    """How to build a component in a scene, what to feed it and what comes out, in the same words for every kind.
+
+    Inputs and outputs are tensors by name. An input is a fixed linear map of the features, row by row, so it has the
+    same holes as they have, follows its utterance into any batch, and tells nothing of other utterances.
+
+    Attributes:
+        rowwise: whether outputs have one row per utterance; the terms of a loss have not.
+    """
+
+    rowwise: ClassVar[bool] = True
+
+    def __init__(self, component: type[Part], config: ComponentConfig, scene: Scene) -> None:
+        self.component, self.config, self.scene = component, config, scene
+
+    def build(self, seed: int = 0) -> Any:
+        """A freshly initialised component in eval mode."""
+        constructor: Any = self.component
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return constructor(self.config, self.scene.dataset, *self.scene.before).eval()
+
+    def batch(self, **options: Any) -> Batch:
+        """A batch of the scene's corpus; options as in :func:`example_batch`."""
+        return example_batch(self.scene.dataset, **options)
+
+    @abstractmethod
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """What the component reads of a batch, by name, ``(N, *)``."""
+
+    @abstractmethod
+    def outputs(self, part: Any, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Run the component; what it returns, by name."""
+
+    @abstractmethod
+    def promised(self, part: Any, batch: Batch) -> dict[str, tuple[int, ...]]:
+        """The shape of every output that the component must return."""
+
+    def run(self, part: Any, batch: Batch) -> dict[str, Tensor]:
+        """Run the component on what it reads of a batch."""
+        return self.outputs(part, self.inputs(batch), batch)
+
+    def with_gradients(self, part: Any, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
+        """Outputs, and the gradient of :func:`mixture` for every input and parameter, None where none arrives."""
+        inputs = {name: x.detach().clone().requires_grad_() for name, x in self.inputs(batch).items()}
+        outputs = self.outputs(part, inputs, batch)
+        leaves = inputs | {f"parameter {name}": p for name, p in part.named_parameters() if p.requires_grad}
+        found = torch.autograd.grad(mixture(outputs), list(leaves.values()), allow_unused=True)
+        return outputs, dict(zip(leaves, found, strict=True))
+
+
+class EncoderTrial(Trial):
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        return dict(batch.features)
+
+    def outputs(self, part: Encoder, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        return _named("stream", part(inputs, batch.context))
+
+    def promised(self, part: Encoder, batch: Batch) -> dict[str, tuple[int, ...]]:
+        return _named("stream", {s: (_rows(batch), width) for s, width in part.spec.widths.items()})
+
+
+class FusionTrial(Trial):
+    @property
+    def spec(self) -> StreamSpec:
+        """The streams that the fusion is built on."""
+        spec: StreamSpec = self.scene.before[0]
+        return spec
+
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        return _streams(self.spec, batch)
+
+    def outputs(self, part: Fusion, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        fused: FusionOutput = part(Streams(dict(zip(self.spec.widths, inputs.values(), strict=True))), batch.context)
+        return {"joint": fused.joint} | _named("modality", fused.by_modality) | _named("weights", fused.weights)
+
+    def promised(self, part: Fusion, batch: Batch) -> dict[str, tuple[int, ...]]:
+        rows, spec = _rows(batch), part.spec
+        return {"joint": (rows, spec.width)} | _named("modality", {m: (rows, w) for m, w in spec.by_modality.items()})
+
+
+class ClassifierTrial(Trial):
+    @property
+    def spec(self) -> FusedSpec:
+        """The fused representation that the classifier is built on."""
+        spec: FusedSpec = self.scene.before[0]
+        return spec
+
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        return _fused(self.spec, batch)
+
+    def outputs(self, part: Classifier, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        decision: Decision = part(_fusion_output(self.spec, inputs), batch.context)
+        return {"logits": decision.logits} | _named("weights", decision.weights)
+
+    def promised(self, part: Classifier, batch: Batch) -> dict[str, tuple[int, ...]]:
+        return {"logits": (_rows(batch), len(self.scene.dataset.labels))}
+
+
+class LossTrial(Trial):
+    rowwise = False
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that the loss is built on."""
+        spec: ModelSpec = self.scene.before[0]
+        return spec
+
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        logits_NC = stand_in(_all(batch), len(self.scene.dataset.labels), "logits")
+        return {"logits": logits_NC} | _streams(self.spec.streams, batch) | _fused(self.spec.fused, batch)
+
+    def model_output(self, inputs: Mapping[str, Tensor]) -> ModelOutput:
+        """The output of a model that computed these tensors."""
+        streams = Streams({stream: inputs[_stream_key(stream)] for stream in self.spec.streams.widths})
+        return ModelOutput(streams, _fusion_output(self.spec.fused, inputs), Decision(inputs["logits"]))
+
+    def outputs(self, part: Loss, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        return {name: term.total for name, term in part(self.model_output(inputs), batch).items()}
+
+    def promised(self, part: Loss, batch: Batch) -> dict[str, tuple[int, ...]]:
+        return {}
+
+
+TRIALS: dict[str, type[Trial]] = {
+    "encoder": EncoderTrial,
+    "fusion": FusionTrial,
+    "classifier": ClassifierTrial,
+    "loss": LossTrial,
+}
+
+
+def mixture(outputs: Mapping[str, Tensor]) -> Tensor:
+    """A sum of everything with a different weight for each number, so that no sum over features is constant."""
+    weighed = [(x * torch.cos(torch.arange(x.numel(), device=x.device)).view_as(x)).sum() for x in outputs.values()]
+    return torch.stack(weighed).sum()
+
+
+def stand_in(x: Tensor, width: int, salt: str) -> Tensor:
+    """A fixed linear map ``(N, D)`` to ``(N, width)``; another one for each salt."""
+    angles = torch.arange(x.shape[-1] * width).view(x.shape[-1], width) * 1.7 + sum(map(ord, salt))
+    return x @ torch.cos(angles).to(x)
+
+
+def _all(batch: Batch) -> Tensor:
+    return torch.cat(list(batch.features.values()), dim=-1)
+
+
+def _of(batch: Batch, modalities: Iterable[str]) -> Tensor:
+    """Features of these modalities; of all, for one that is none of the corpus, such as ``joint``."""
+    found = [batch.features[m] for m in dict.fromkeys(modalities) if m in batch.features]
+    return torch.cat(found, dim=-1) if found else _all(batch)
+
+
+def _stream_key(stream: Stream) -> str:
+    return f"stream {stream}"
+
+
+def _streams(spec: StreamSpec, batch: Batch) -> dict[str, Tensor]:
+    return {_stream_key(s): stand_in(_of(batch, s), width, str(s)) for s, width in spec.widths.items()}
+
+
+def _fused(spec: FusedSpec, batch: Batch) -> dict[str, Tensor]:
+    apart = {f"modality {m}": stand_in(_of(batch, [m]), width, m) for m, width in spec.by_modality.items()}
+    return {"joint": stand_in(_all(batch), spec.width, "joint")} | apart
+
+
+def _fusion_output(spec: FusedSpec, inputs: Mapping[str, Tensor]) -> FusionOutput:
+    return FusionOutput(inputs["joint"], {m: inputs[f"modality {m}"] for m in spec.by_modality})
+
+
+def _named(prefix: str, values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {f"{prefix} {key}": value for key, value in values.items()}
+
+
+def _rows(batch: Batch) -> int:
+    return batch.context.layout.utterances
