@@ -26,6 +26,7 @@ class BundleDataset(Dataset):
     """
 
     name = "bundle"
+    example_configs = ()  # none without a bundle on disk
 
     class Config(ComponentConfig):
         path: Path = Field(description="Folder of the bundle, relative to the current directory.")
