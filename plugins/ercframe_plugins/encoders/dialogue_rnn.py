@@ -200,8 +200,11 @@ class DialogueRNNEncoder(Encoder):
             }
         )
         self.sees_future = config.bidirectional or config.emotion_attention
-        reason = "where every dialogue has one turn, nobody who listened speaks later"
-        self.may_be_idle = {name: reason for name, _ in self.named_parameters() if ".listener." in name}
+        self.may_be_idle = {
+            name: "where every dialogue has one turn, no later turn reads this state"
+            for name, _ in self.named_parameters()
+            if ".global_cell." in name or ".listener." in name
+        }
         self.spec = StreamSpec({Stream(name, name): width for name in inputs})
 
     def forward(self, features: Mapping[str, Tensor], context: Context) -> Streams:
