@@ -1,0 +1,54 @@
+"""The run folder: names that never clash, plugin copies, checkpoints that load."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from ercframe import InputError
+from ercframe.registry import Origin
+from ercframe.runs import RunFolder, environment
+
+
+def test_folders_are_named_by_the_time_and_never_reused(tmp_path):
+    made = [RunFolder.create(tmp_path, "mine").path for _ in range(5)]
+    assert len(set(made)) == 5
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d)?", path.name) for path in made)
+    assert {path.parent for path in made} == {tmp_path / "mine"}
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot make the run folder"):
+        RunFolder.create(tmp_path / "file", "mine")
+
+
+def test_the_recipe_is_kept_with_copies_of_its_plugins(tmp_path):
+    (tmp_path / "my_fusion.py").write_text("x = 1\n")
+    folder = RunFolder.create(tmp_path, "mine")
+    folder.write_recipe("a: 1\n", [tmp_path / "my_fusion.py"])
+    assert (folder.path / "recipe.yaml").read_text() == "a: 1\n"
+    assert (folder.path / "plugins" / "my_fusion.py").read_text() == "x = 1\n"
+
+
+def test_best_stays_when_last_moves_on(tmp_path):
+    seed = RunFolder.create(tmp_path, "mine").seed(3)
+    layer = nn.Linear(2, 2)
+    seed.save_checkpoint(layer, 1, is_best=True)
+    first = layer.weight.detach().clone()
+    with torch.no_grad():
+        layer.weight += 1
+    seed.save_checkpoint(layer, 2, is_best=False)
+    other = nn.Linear(2, 2)
+    assert seed.load_checkpoint("best", other) == 1
+    assert torch.equal(other.weight, first)
+    assert seed.load_checkpoint("last", other) == 2
+    assert torch.equal(other.weight, first + 1)
+
+
+def test_the_environment_says_what_it_ran_on():
+    found = environment(torch.device("cpu"), {"fusion/mine": Origin("my_fusion.py")})
+    assert found["torch"] == torch.__version__
+    assert found["device"] == "cpu"
+    assert found["components"] == {"fusion/mine": "my_fusion.py"}
