@@ -2,26 +2,119 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from ercframe.data.findings import Finding, by_gravity
-from ercframe.data.manifest import Manifest
+from ercframe.data.findings import LEVELS, Finding, by_gravity, counted
+from ercframe.data.manifest import Manifest, Modality
+from ercframe.data.reader import Bundle
+from ercframe.data.records import SPLITS
 
-
-def console() -> Console:
-    """Where results are printed."""
-    return Console(highlight=False)
-
-
-def print_findings(out: Console, findings: Iterable[Finding]) -> None:
-    """One finding a line, the gravest first, with the first places."""
-    for f in by_gravity(findings):
-        out.print(f.level, f.topic, f.message, *map(str, f.places[:3]))
+STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+_PLACES = 3  # shown of a finding
 
 
-def print_manifest(out: Console, manifest: Manifest, path: Path) -> None:
-    """What a manifest says."""
-    out.print(path, manifest.corpus, manifest.splits)
+def print_findings(findings: Iterable[Finding], *, every_place: bool = False, summary: str = "") -> None:
+    """A few lines for each finding, the gravest first; then how many there are, if ``summary`` names their object."""
+    console, found = Console(highlight=False), by_gravity(findings)
+    for finding in found:
+        line = Text.assemble((f"{finding.level:<7}", STYLES[finding.level]), "  ", finding.message)
+        console.print(line, soft_wrap=True)
+        if finding.places:
+            shown = finding.places if every_place else finding.places[:_PLACES]
+            rest = f" and {len(finding.places) - len(shown):,} more" if len(shown) < len(finding.places) else ""
+            console.print(Text(f"         {', '.join(map(str, shown))}{rest}", style="dim"), soft_wrap=True)
+    if summary:
+        levels = Counter(finding.level for finding in found)
+        counts = ", ".join(counted(levels[level], level) for level in LEVELS)
+        console.print(Text(f"{summary}: {counts}"), soft_wrap=True)
+
+
+def print_manifest(manifest: Manifest, path: Path) -> None:
+    """The bundle in a few lines: what an import ends with."""
+    console = Console(highlight=False)
+    console.print(Text(f"{path}: {manifest.corpus}, {_size(manifest)}"), soft_wrap=True)
+    console.print(_modalities(manifest))
+
+
+def print_bundle(bundle: Bundle) -> None:
+    """Everything of a bundle that is worth seeing at a glance."""
+    console, manifest = Console(highlight=False), bundle.manifest
+    console.print(Text(f"{bundle.path}: {manifest.corpus}, {_size(manifest)}", style="bold"), soft_wrap=True)
+    console.print(_facts(manifest))
+    console.print(_splits(bundle))
+    console.print(_modalities(manifest))
+    noticed = [f"{n.level:<7}  {n.message}" for n in manifest.noticed]
+    if noticed:
+        console.print(Text("Noticed at import"))
+        console.print(Text("\n".join(noticed)))
+
+
+def _size(manifest: Manifest) -> str:
+    return f"{counted(manifest.dialogues, 'dialogue')}, {counted(manifest.utterances, 'utterance')}"
+
+
+def _facts(manifest: Manifest) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    made_by, speakers = manifest.made_by, manifest.speakers
+    sources = ", ".join(source.name for source in made_by.sources)
+    grid.add_row("licence", manifest.licence or "not stated")
+    grid.add_row("made by", f"importer {made_by.importer} of ercframe {made_by.ercframe}, from {sources}")
+    if speakers.ids == "corpus":
+        grid.add_row("speakers", f"{counted(speakers.count, 'id')}: {', '.join(speakers.names)} ({speakers.are})")
+    else:
+        grid.add_row("speakers", f"{counted(speakers.count, 'id')}, in order of appearance in each dialogue")
+    if manifest.targets:
+        grid.add_row("targets", ", ".join(f"{name} ({width})" for name, width in manifest.targets.items()))
+    return grid
+
+
+def _splits(bundle: Bundle) -> Table:
+    """Sizes of the splits, and how many scored utterances of each emotion they have."""
+    manifest = bundle.manifest
+    splits = [split for split in SPLITS if split in manifest.splits]
+    table = _table("", *splits)
+    for name in ("dialogues", "utterances", "scored"):
+        table.add_row(name, *(f"{getattr(manifest.splits[split], name):,}" for split in splits))
+    table.add_section()
+    counts = [bundle.class_counts(split) for split in splits]
+    for i, label in enumerate(manifest.labels):
+        table.add_row(label, *(_with_share(int(of_split[i]), int(np.sum(of_split))) for of_split in counts))
+    return table
+
+
+def _with_share(count: int, total: int) -> str:
+    return f"{count:,} {100 * count / total if total else 0:3.0f} %"
+
+
+def _modalities(manifest: Manifest) -> Table | Text:
+    if not manifest.modalities:
+        return Text("no modality")
+    table = _table("modality", "width", "type", "available")
+    table.add_column("from", ratio=1)
+    for name, modality in manifest.modalities.items():
+        available = f"{100 * modality.available / manifest.utterances:.4g} %"
+        table.add_row(name, f"{modality.width:,}", modality.dtype, available, _provenance(modality))
+    return table
+
+
+def _provenance(modality: Modality) -> str:
+    parts = ", ".join(f"{part.array} {part.width}" for part in modality.parts)
+    file = modality.source.name if modality.source else ""
+    extractor = "" if modality.extractor == "imported" else f"{modality.extractor} {modality.version}".strip()
+    return ": ".join(filter(None, (extractor, file, parts)))
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -18,7 +19,10 @@ class Place(NamedTuple):
     utterance: str = ""
 
     def __str__(self) -> str:
-        return f"{self.dialogue} {self.utterance}" if self.utterance else self.dialogue
+        if not self.utterance:
+            return self.dialogue
+        says_both = re.match(re.escape(self.dialogue) + "[^A-Za-z0-9]", self.utterance)
+        return self.utterance if says_both else f"{self.dialogue}/{self.utterance}"
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,8 @@ def read_manifest(bundle: Path) -> Manifest:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw["schema_version"]
-    except FileNotFoundError:
-        raise InputError(f"no bundle at {bundle}: it has no {MANIFEST}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"no bundle at {bundle}{f': it has no {MANIFEST}' if bundle.is_dir() else ''}") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} cannot be read as a manifest: {type(error).__name__}: {error}") from None
     if version != SCHEMA_VERSION:

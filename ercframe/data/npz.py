@@ -109,12 +109,19 @@ class NpzFile:
         if array.dtype.kind not in "iuf":
             self.note(what or name, f"'{name}' must hold numbers (got {array.dtype})")
             return None
-        return [float(value) for value in array.tolist()]
+        return plain_floats(array)
 
     def strings(self, name: str, what: str = "") -> list[str] | None:
         """A column as text, N strings; numbers are written out."""
         array = self.column(name, what)
-        return None if array is None else [str(value) for value in array.tolist()]
+        if array is None:
+            return None
+        try:
+            text = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array.astype(str)
+        except UnicodeDecodeError as error:
+            self.note(what or name, f"'{name}' must be UTF-8 ({error.reason})")
+            return None
+        return [str(value) for value in text.tolist()]
 
     def table(self, name: str, rows: int, what: str) -> NDArray[Any] | None:
         """A 2-D array of numbers with ``rows`` rows, ``(N, D)`` float; whole numbers become float32."""
@@ -160,6 +167,11 @@ class NpzFile:
                 array = self._arrays[name]
                 found += [name] * (array.ndim == 2 and len(array) == rows and array.dtype.kind in _NUMBERS)
         return ", ".join(found) or "none"
+
+
+def plain_floats(array: NDArray[Any]) -> list[float]:
+    """The shortest decimals that stand for the same values: a float32 of 6.2901 reads 6.2901, not 6.29010009765625."""
+    return [float(text) for text in array.astype(str).tolist()]
 
 
 def describe_features(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from ercframe.data.manifest import DIALOGUES, INDEX, Manifest, Modality, read_manifest
+from ercframe.data import standardise
+from ercframe.data.findings import Place
+from ercframe.data.index import TARGET, index_shapes
+from ercframe.data.manifest import DIALOGUES, INDEX, Modality, read_manifest
 from ercframe.data.records import SPLITS
 from ercframe.data.speakers import NOBODY, by_appearance
-from ercframe.data import standardise
 from ercframe.errors import InputError, nearest
 
 # Shape letters: B dialogues, N utterances of the bundle, L of one dialogue, R rows of a slice, D features,
@@ -54,6 +56,11 @@ class Features:
         values: NDArray[Any] = self._values[start:stop]
         return values
 
+    def pieces(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """All rows, raw, ``(R, D)`` at a time, each piece with its first row."""
+        for start in range(0, len(self.available), standardise.PIECE):
+            yield start, self.rows(start, min(start + standardise.PIECE, len(self.available)))
+
     def standardised(self, start: int, stop: int, clip: float | None) -> NDArray[np.float32]:
         """Rows with unknown values and missing rows at 0, ``(R, D)``; see :mod:`ercframe.data.standardise`."""
         return standardise.apply(self.rows(start, stop), self.available[start:stop], self.statistics, clip)
@@ -87,21 +94,13 @@ class Bundle:
 
     def __init__(self, path: Path) -> None:
         self.path, self.manifest = path, read_manifest(path)
-        dialogues, utterances = self.manifest.dialogues, self.manifest.utterances
-        shapes: dict[str, tuple[int | None, ...]] = {
-            "offsets": (dialogues + 1,),
-            "lines": (dialogues + 1,),
-            "split": (dialogues,),
-            "id_offsets": (dialogues + 1,),
-            "ids": (None,),
-            **dict.fromkeys(("label", "speaker", "start", "end"), (utterances,)),
-            **{f"target.{name}": (utterances, width) for name, width in self.manifest.targets.items()},
-        }
+        manifest = self.manifest
+        shapes = index_shapes(manifest.dialogues, manifest.utterances, manifest.targets)
         index = _tensors(path / INDEX, shapes)
         self.offsets, self.split, self._lines = index["offsets"], index["split"], index["lines"]
         self._ids, self._id_offsets = index["ids"], index["id_offsets"]
         self.label, self.speaker, self.start, self.end = (index[k] for k in ("label", "speaker", "start", "end"))
-        self.targets = {name: index[f"target.{name}"] for name in self.manifest.targets}
+        self.targets = {name: index[TARGET + name] for name in self.manifest.targets}
         self._check_dialogues_file()
 
     def _check_dialogues_file(self) -> None:
@@ -122,6 +121,16 @@ class Bundle:
         """Id of a dialogue."""
         start, stop = self._id_offsets[dialogue : dialogue + 2]
         return self._ids[start:stop].tobytes().decode("utf-8")
+
+    def utterance_rows(self, split: str) -> NDArray[np.intp]:
+        """Rows of the utterances of a split."""
+        wanted_B = self.split == _SPLIT_INDEX.get(split, len(SPLITS))
+        return np.flatnonzero(np.repeat(wanted_B, np.diff(self.offsets)))
+
+    def class_counts(self, split: str) -> NDArray[np.int64]:
+        """Scored utterances of each emotion in a split, in the order of the labels."""
+        labels = self.label[self.utterance_rows(split)]
+        return np.bincount(labels[labels >= 0], minlength=len(self.manifest.labels))
 
     def rows(self, dialogue: int) -> tuple[int, int]:
         """First row of a dialogue, and the row after its last."""
@@ -152,11 +161,19 @@ class Bundle:
         present = self.manifest.modalities
         missing = [m for m in modalities if m not in present]
         if missing:
-            named = ", ".join(f"'{m}'{nearest(m, present)}" for m in missing)
-            has = ", ".join(present) or "none"
-            raise InputError(
-                f"{self.path} has no modality {named.rstrip('?')}{'?' * named.endswith('?')} (it has {has})"
-            )
+            hint = next((h for m in missing if (h := nearest(m, present))), "")
+            named = ", ".join(f"'{m}'" for m in missing)
+            raise InputError(f"{self.path} has no modality {named}; it has {', '.join(present) or 'none'}{hint}")
+
+    def places(self, rows: Sequence[int]) -> Iterator[Place]:
+        """Dialogue and utterance of some rows, which must be in order."""
+        dialogues = np.searchsorted(self.offsets, rows, side="right") - 1
+        utterances: dict[int, list[dict[str, Any]]] = {}
+        for row, dialogue in zip(rows, dialogues.tolist(), strict=True):
+            if dialogue not in utterances:
+                utterances = {dialogue: self.record(dialogue)["utterances"]}  # only the one at hand is kept
+            utterance = utterances[dialogue][row - int(self.offsets[dialogue])]
+            yield Place(self.dialogue_id(dialogue), utterance["id"])
 
     def record(self, dialogue: int) -> dict[str, Any]:
         """A dialogue as it stands in ``dialogues.jsonl``: id, split, utterances."""

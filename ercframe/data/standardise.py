@@ -9,6 +9,7 @@ other splits. An unknown value becomes the training mean, that is 0; a row that 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,10 @@ FLOOR = 1e-6
 """A deviation at most this, relative to ``max(1, |mean|)``, counts as none."""
 CLIP = 8.0
 """Default of how many deviations from the mean a value may be."""
-_ROWS = 1 << 16  # rows read at a time, so that statistics of a large memory-mapped file need little memory
+PIECE = 1 << 16
+"""Rows read at a time."""
+
+Reader = Callable[[], Iterable[NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -32,32 +36,36 @@ class Statistics:
     scale: NDArray[np.float32]
 
 
-def fit(values: NDArray[Any], rows: NDArray[np.intp], floor: float = FLOOR) -> tuple[Statistics, NDArray[np.intp]]:
-    """Mean and scale of every column over some rows, ignoring values that are not finite.
+def fit(read: Reader, width: int, floor: float = FLOOR) -> tuple[Statistics, NDArray[np.intp]]:
+    """Mean and scale of every column over the training rows, ignoring values that are not finite.
 
     Args:
-        values: ``(N, D)``, perhaps memory-mapped.
-        rows: indices of the training rows, ``(R,)``; a column without a finite value there gets mean 0 and scale 1.
+        read: gives those rows in pieces ``(R, D)``; called twice. A column without a finite value gets mean 0.
+        width: number of columns, D.
         floor: see :data:`FLOOR`.
 
     Returns:
         The statistics, and the columns that are constant.
     """
-    chunks = [rows[i : i + _ROWS] for i in range(0, len(rows), _ROWS)]
-    count_D, total_D, square_D = (np.zeros(values.shape[1]) for _ in range(3))
-    for chunk in chunks:
-        x_RD, known_RD = _finite(values[chunk])
+    count_D, total_D, square_D = (np.zeros(width) for _ in range(3))
+    for piece_RD in read():
+        x_RD, known_RD = _finite(piece_RD)
         count_D += known_RD.sum(axis=0)
         total_D += x_RD.sum(axis=0)
     mean_D = total_D / np.maximum(count_D, 1)
-    for chunk in chunks:  # a second pass: the difference of two large sums would lose small deviations
-        x_RD, known_RD = _finite(values[chunk])
+    for piece_RD in read():  # a second pass: the difference of two large sums would lose small deviations
+        x_RD, known_RD = _finite(piece_RD)
         square_D += (np.where(known_RD, x_RD - mean_D, 0.0) ** 2).sum(axis=0)
     deviation_D = np.sqrt(square_D / np.maximum(count_D, 1))
     constant_D = deviation_D <= floor * np.maximum(1.0, np.abs(mean_D))
     scale_D = np.where(constant_D, 1.0, deviation_D)
     statistics = Statistics(mean_D.astype(np.float32), scale_D.astype(np.float32))
     return statistics, np.flatnonzero(constant_D)
+
+
+def in_pieces(values: NDArray[Any], rows: NDArray[np.intp]) -> Reader:
+    """Some rows of ``(N, D)`` in pieces, so that statistics of a large memory-mapped array need little memory."""
+    return lambda: (values[rows[i : i + PIECE]] for i in range(0, len(rows), PIECE))
 
 
 def apply(

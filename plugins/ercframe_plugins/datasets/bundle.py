@@ -64,19 +64,19 @@ class BundleDataset(Dataset):
 
     def split(self, name: str) -> Sequence[Dialogue]:
         """The dialogues of a split, read when they are asked for."""
-        kept_B = np.add.reduceat(self._kept_N, self.bundle.offsets[:-1], dtype=np.int64)
+        kept_B = np.add.reduceat(self._kept, self.bundle.offsets[:-1], dtype=np.int64)
         return _Dialogues(self, [int(i) for i in self.bundle.dialogues(name) if kept_B[i]])
 
     @cached_property
-    def _kept_N(self) -> NDArray[np.bool_]:
+    def _kept(self) -> NDArray[np.bool_]:
         """Which utterances of the bundle the model sees."""
-        every_N = np.ones_like(self.bundle.label, dtype=np.bool_)
-        return every_N if self.config.unscored == "context" else self.bundle.label >= 0
+        every = np.ones_like(self.bundle.label, dtype=np.bool_)
+        return every if self.config.unscored == "context" else self.bundle.label >= 0
 
     def dialogue(self, index: int) -> Dialogue:
         """Read one dialogue."""
         start, stop = self.bundle.rows(index)
-        kept = np.flatnonzero(self._kept_N[start:stop])
+        kept = np.flatnonzero(self._kept[start:stop])
         return Dialogue(
             id=self.bundle.dialogue_id(index),
             features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in self.features},

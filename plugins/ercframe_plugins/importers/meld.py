@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -52,6 +52,10 @@ class MeldImporter(Importer):
         modalities: dict[str, tuple[str, ...]] = Field(
             {}, description="Modality to the 2-D arrays of that file that are joined for it, in order."
         )
+        speaker_ids: Literal["corpus", "order"] = Field(
+            "order",
+            description="order: count the speakers of each dialogue, nine at most. corpus: an id for each of 304 names.",
+        )
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -71,7 +75,7 @@ class MeldImporter(Importer):
             dialogues=tuple(_dialogues(rows, labels)),
             features=features,
             licence="Annotations: GPL-3.0 (MELD, Poria et al. 2019). Features: derived, for research.",
-            speaker_ids="order",
+            speaker_ids=self.config.speaker_ids,
             sources=tuple(SourceFile.of(source / name) for name in FILES.values()),
             findings=(*find_faults(rows), *findings),
         )

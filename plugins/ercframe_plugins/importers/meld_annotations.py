@@ -41,8 +41,6 @@ class Row:
     speaker: str
     emotion: str
     text: str
-    season: int
-    episode: int
     start: float
     end: float
 
@@ -127,7 +125,7 @@ def _parse(split: Split, line: Mapping[str, str | None], where: str) -> tuple[Ro
     text = {name: line[name] or "" for name in COLUMNS}
     problems = [
         Problem(where, name, f"must be a whole number (got {text[name]!r})")
-        for name in ("Dialogue_ID", "Utterance_ID", "Season", "Episode")
+        for name in ("Dialogue_ID", "Utterance_ID")
         if not text[name].strip().isdecimal()
     ]
     times = {name: _seconds(text[name]) for name in ("StartTime", "EndTime")}
@@ -141,10 +139,9 @@ def _parse(split: Split, line: Mapping[str, str | None], where: str) -> tuple[Ro
     start, end = times.values()
     if problems or start is None or end is None:
         return None, problems
-    numbers = [int(text[name]) for name in ("Dialogue_ID", "Utterance_ID", "Season", "Episode")]
-    dialogue, utterance, season, episode = numbers
+    dialogue, utterance = int(text["Dialogue_ID"]), int(text["Utterance_ID"])
     speaker = text["Speaker"].strip()
-    return Row(split, dialogue, utterance, speaker, text["Emotion"], text["Utterance"], season, episode, start, end), []
+    return Row(split, dialogue, utterance, speaker, text["Emotion"], text["Utterance"], start, end), []
 
 
 def _seconds(clock: str) -> float | None:

@@ -1,0 +1,89 @@
+"""Checking a bundle: damage, values that cannot be right, leaks between splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ercframe.data.check_dialogues import check_dialogues
+from ercframe.data.check_features import check_features
+from ercframe.data.findings import Finding, counted
+from ercframe.data.manifest import MANIFEST, read_manifest
+from ercframe.data.reader import Bundle
+from ercframe.data.records import SPLITS, sha256
+from ercframe.errors import InputError
+
+
+def check_bundle(path: Path, on_step: Callable[[str], None] = lambda step: None) -> list[Finding]:
+    """Everything that can be said about a bundle without knowing the corpus.
+
+    Args:
+        path: folder of the bundle.
+        on_step: told in words what is being done.
+
+    Raises:
+        InputError: there is no bundle, or its manifest cannot be read.
+    """
+    manifest = read_manifest(path)
+    findings = list(_check_files(path, manifest.files, on_step))
+    try:
+        bundle = Bundle(path)
+    except InputError as error:
+        return [*findings, Finding("error", "damaged", str(error))]
+    on_step("checking the index")
+    findings += _check_index(bundle)
+    if any(finding.level == "error" for finding in findings):
+        return findings  # what follows relies on the index
+    on_step("checking the dialogues")
+    findings += check_dialogues(bundle)
+    for modality in manifest.modalities:
+        on_step(f"checking {modality}")
+        findings += check_features(bundle, modality)
+    if not manifest.modalities:
+        findings.append(Finding("note", "no modality", "the bundle has no features: nothing can be trained on it yet"))
+    return findings
+
+
+def _check_files(path: Path, files: Mapping[str, str], on_step: Callable[[str], None]) -> Iterator[Finding]:
+    for name, digest in files.items():
+        on_step(f"checking the digest of {name}")
+        if not (path / name).is_file():
+            yield Finding("error", "damaged", f"{name} is missing")
+        elif sha256(path / name) != digest:
+            yield Finding("error", "damaged", f"{name} is not the file that was written: its SHA-256 differs")
+    present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
+    unknown = sorted(present - set(files) - {MANIFEST})
+    if unknown:
+        yield Finding("note", "foreign file", f"{counted(len(unknown), 'file')} of no bundle: {', '.join(unknown)}")
+
+
+def _check_index(bundle: Bundle) -> Iterator[Finding]:
+    manifest, labels = bundle.manifest, bundle.label
+    lengths = np.diff(bundle.offsets)
+    if bundle.offsets[0] != 0 or (lengths < 1).any() or bundle.offsets[-1] != len(labels):
+        yield Finding("error", "index", "the index must divide the utterances into dialogues of at least one each")
+    if not np.isin(bundle.split, range(len(SPLITS))).all():
+        yield Finding("error", "index", f"splits must be {', '.join(SPLITS)}")
+    wrong = np.flatnonzero((labels < -1) | (labels >= len(manifest.labels)))
+    if wrong.size:
+        rows = [f"{labels[row]} in row {row}" for row in wrong[:3]]
+        limit = len(manifest.labels) - 1
+        yield Finding("error", "label", f"{counted(wrong.size, 'label')} not in -1 to {limit}: {', '.join(rows)}")
+    yield from _check_classes(bundle)
+
+
+def _check_classes(bundle: Bundle) -> Iterator[Finding]:
+    """How often each emotion is there, and which are missing."""
+    names = bundle.manifest.labels
+    if not bundle.class_counts("train").any():
+        yield Finding("error", "classes", "train has no scored utterance: nothing can be learnt")
+    for split in bundle.manifest.splits:
+        counts = bundle.class_counts(split)
+        listed = ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=False))
+        absent = [name for name, count in zip(names, counts, strict=False) if not count]
+        if absent:
+            yield Finding("warning", "classes", f"{split} has no {', '.join(absent)}: {listed}")
+        else:
+            yield Finding("note", "classes", f"{split}: {listed}")
