@@ -44,6 +44,12 @@ def installed_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in installed_folder().glob("*.yaml")))
 
 
+def installed_summary(name: str) -> str:
+    """The first line of an installed recipe's comment, without the command in it."""
+    comments = read_text(installed_folder() / f"{name}.yaml").splitlines()[1:2]
+    return comments[0].removeprefix("# ").partition("  ercframe run")[0] if comments else ""
+
+
 def find(source: str | Path) -> tuple[Path, list[str]]:
     """The file that ``source`` means: a path, or the name of an installed recipe.
 

@@ -40,9 +40,9 @@ def to_yaml(recipe: Recipe, plugins: Sequence[str]) -> str:
     return f"# Every default filled in by ercframe {__version__}.\n{dump(kept)}"
 
 
-def dump(value: Any, flow: bool | None = None) -> str:
+def dump(value: Any, flow: bool | None = None, width: int = 100) -> str:
     """YAML that reads the same under YAML 1.1 and 1.2."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, default_flow_style=flow)
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow)
 
 
 def _slot(slot: Slot) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""Components and recipes as people read them, at 80 columns."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ercframe.cli.docstring import filled, plain
+from ercframe.components import KINDS, Component
+from ercframe.errors import InputError, nearest
+from ercframe.recipes.fields import describe
+from ercframe.recipes.files import installed_names, installed_summary
+from ercframe.recipes.resolved import dump
+from ercframe.registry import Entry, Registry
+
+WIDTH = 80
+
+
+def print_list(console: Console, registry: Registry, kind: str | None) -> None:
+    """One table for each kind.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    known = [*KINDS, "recipe"]
+    if kind is not None and kind not in known:
+        raise InputError(f"unknown kind '{kind}'{nearest(kind, known)}", help=f"Kinds: {', '.join(known)}")
+    for shown in known if kind is None else [kind]:
+        table = _table(shown, "what it is", "from")
+        if shown == "recipe":
+            for name in installed_names():
+                table.add_row(Text(name), Text(installed_summary(name)), Text("ercframe"))
+        for entry in registry.entries(shown) if shown in KINDS else ():
+            origin = entry.origin.package or entry.origin.plugin
+            table.add_row(Text(entry.component.name), Text(plain(entry.component.summary())), Text(origin))
+        console.print(table)
+
+
+def print_failures(registry: Registry, verbose: bool) -> None:
+    """Plugins that cannot be used, on standard error."""
+    for failure in registry.failures:
+        print(f"Plugin {failure.origin} cannot be used: {failure.cause}", file=sys.stderr)
+        if verbose and failure.traceback:
+            print(failure.traceback, file=sys.stderr)
+    if not verbose and any(failure.traceback for failure in registry.failures):
+        print("--verbose shows tracebacks.", file=sys.stderr)
+
+
+def print_component(console: Console, entry: Entry) -> None:
+    """A component's docstring, settings, origin and an example."""
+    component = entry.component
+    print(
+        f"{component.kind} '{component.name}' from {entry.origin}\n\n{filled(inspect.getdoc(component) or '', WIDTH)}"
+    )
+    table = _table("setting", "accepts", "default", "meaning")
+    for field in describe(component.Config):
+        table.add_row(*(Text(text) for text in (field.name, field.accepts, field.default, field.meaning)))
+    if table.row_count:
+        console.print(table)
+    else:
+        print("\nIt has no settings.\n")
+    if component.kind in ("dataset", "transform", "encoder", "fusion", "classifier", "loss"):
+        print(f"In a recipe:\n\n{_example(component)}", end="")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    for i, column in enumerate(columns):
+        last = i == len(columns) - 1
+        table.add_column(column, overflow="fold", no_wrap=i == 0, max_width=None if i == 0 or last else 46 // (i + 1))
+    return table
+
+
+def _example(component: type[Component]) -> str:
+    """The component with its settings, … for what has no default."""
+    defaults = {
+        name: "…" if field.is_required() else field.get_default(call_default_factory=True)
+        for name, field in component.Config.model_fields.items()
+    }
+    construct: Any = component.Config.model_construct  # unchecked, since … is no value
+    settings = construct(**defaults).model_dump(mode="json", warnings=False)
+    slot: Any = {"type": component.name, **settings} | ({"weight": 1.0} if component.kind == "loss" else {})
+    slots = {"transform": {"transforms": [slot]}, "loss": {"losses": {component.name: slot}}}
+    return dump(slots.get(component.kind, {component.kind: slot}), width=WIDTH)
