@@ -21,6 +21,8 @@ def corpus_faults(corpus: Corpus) -> Iterator[Problem]:
     yield from _broken("dialogue", "must be unique", _repeated(d.id for d in corpus.dialogues))
     yield from _broken("utterance", "must be unique", _repeated(u.id for u in utterances))
     yield from _broken("dialogue", "must have an utterance", (d.id for d in corpus.dialogues if not d.utterances))
+    empty = sum(not name for name in [d.id for d in corpus.dialogues] + [u.id for u in utterances])
+    yield from _broken("id", "must not be empty", [f"{empty} that are"] * bool(empty))
     splits = (f"{d.split!r} in {d.id}" for d in corpus.dialogues if d.split not in SPLITS)
     yield from _broken("split", "must be train, dev or test", splits)
     yield from _labels(corpus, utterances)

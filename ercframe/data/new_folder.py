@@ -23,30 +23,26 @@ def new_folder(path: Path, replace: bool) -> Iterator[Path]:
         replace: whether a folder that is there by then may be replaced.
 
     Raises:
-        InputError: ``path`` was taken meanwhile and may not be replaced.
+        InputError: ``path`` cannot be written: no permission, a full disk, or taken meanwhile.
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
     folder, old = (path.parent / f".{path.name}.{role}-{os.getpid()}" for role in ("new", "old"))
-    folder.mkdir()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        folder.mkdir()
         yield folder
         _make_durable(folder)
         if replace and path.exists():
             path.rename(old)
-        _move(folder, path)
+        folder.rename(path)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _move(folder: Path, path: Path) -> None:
-    try:
-        folder.rename(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _make_durable(folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -44,8 +46,8 @@ class NpzFile:
         if not path.is_file():
             raise InputError(f"no such file: {path}")
         try:
-            self._arrays = np.load(path, allow_pickle=False)
-            self.names = tuple(self._arrays.files)
+            with np.load(path, allow_pickle=False) as arrays:
+                self.names = tuple(arrays.files)
         except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile):
             raise InputError(f"{path} must be an .npz file, as numpy.savez writes it, and complete") from None
         self.source = SourceFile.of(path)
@@ -72,15 +74,17 @@ class NpzFile:
             self.note(what, f"no array '{name}'{nearest(name, self.names)}")
             return None
         try:
-            array: NDArray[Any] = self._arrays[name]
+            return self._load(name)
         except ValueError:
-            self.note(
-                what, f"'{name}' must hold numbers or strings (got pickled Python objects, which are never loaded)"
-            )
-            return None
-        except (OSError, EOFError, zipfile.BadZipFile) as error:
+            got = "pickled Python objects, which are never loaded"
+            self.note(what, f"'{name}' must hold numbers or strings (got {got})")
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             self.note(what, f"'{name}' cannot be read: {error}")
-            return None
+        return None
+
+    def _load(self, name: str) -> NDArray[Any]:
+        with np.load(self.path, allow_pickle=False) as arrays:
+            array: NDArray[Any] = arrays[name]
         return array
 
     def column(self, name: str, what: str = "") -> NDArray[Any] | None:
@@ -123,6 +127,22 @@ class NpzFile:
             return None
         return [str(value) for value in text.tolist()]
 
+    def equal(self, columns: Mapping[str, list[Any] | None], names: Mapping[str, str]) -> dict[str, list[Any]]:
+        """Those columns that could be read and have as many values as most of them.
+
+        Args:
+            columns: by what they mean; None where one could not be read.
+            names: of their arrays, by the same keys.
+        """
+        read = {role: values for role, values in columns.items() if values is not None}
+        usual = Counter(len(values) for values in read.values()).most_common(1)[0][0] if read else 0
+        for role in [role for role, values in read.items() if len(values) != usual]:
+            got = len(read.pop(role))
+            self.note(names[role], f"must have {usual:,} values, as the other columns (got {got:,})")
+        if read and not usual:
+            self.note("", "must have at least one utterance (got none)")
+        return read
+
     def table(self, name: str, rows: int, what: str) -> NDArray[Any] | None:
         """A 2-D array of numbers with ``rows`` rows, ``(N, D)`` float; whole numbers become float32."""
         if name not in self.names:
@@ -141,13 +161,16 @@ class NpzFile:
             return array if array.dtype.name in ("float16", "float32", "float64") else array.astype(np.float32)
         return None
 
-    def modalities(self, choice: Mapping[str, Iterable[str]], rows: int) -> dict[str, FeatureArray]:
+    def modalities(self, choice: Mapping[str, Sequence[str]], rows: int) -> dict[str, FeatureArray]:
         """Join the chosen arrays to one table for each modality, ``(N, D)``, N being ``rows``."""
         joined = {}
         for modality, names in choice.items():
             what = f"modality {modality}"
             if not re.fullmatch(r"[a-z][a-z0-9_]*", modality):
                 self.note(what, "a modality's name must be lower case letters, digits and underscores, a letter first")
+            if not names or len(set(names)) < len(names):
+                self.note(what, f"must name one array or several different ones (got {', '.join(names) or 'none'})")
+                continue
             tables = {name: self.table(name, rows, what) for name in names}
             known = {name: table for name, table in tables.items() if table is not None}
             if len(known) < len(tables):
@@ -162,9 +185,9 @@ class NpzFile:
     def tables(self, rows: int) -> str:
         """Names of the arrays that can be a modality, for people."""
         found = []
-        for name in self.names:
-            with suppress(ValueError, OSError, EOFError, zipfile.BadZipFile):
-                array = self._arrays[name]
+        for name in (name for name in self.names if not ANNOTATION.search(name)):
+            with suppress(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
+                array = self._load(name)
                 found += [name] * (array.ndim == 2 and len(array) == rows and array.dtype.kind in _NUMBERS)
         return ", ".join(found) or "none"
 
@@ -198,7 +221,7 @@ def describe_features(
             yield Finding("note", "not available", text, _at(missing_N, places))
         if gaps_N.any():
             unknown = counted(int((~known_ND[gaps_N]).sum()), "unknown value")
-            text = f"{modality}: {counted(int(gaps_N.sum()), 'row')} with {unknown}: the training mean"
+            text = f"{modality}: {counted(int(gaps_N.sum()), 'row')} with {unknown}, which become the training mean"
             yield Finding("note", "unknown value", text, _at(gaps_N, places))
         suspects = [part for part in array.parts if part in targets or ANNOTATION.search(part)]
         if suspects:

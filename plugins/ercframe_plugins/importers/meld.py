@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +54,7 @@ class MeldImporter(Importer):
         )
         speaker_ids: Literal["corpus", "order"] = Field(
             "order",
-            description="order: count the speakers of each dialogue, nine at most. corpus: an id for each of 304 names.",
+            description="order: count the speakers of each dialogue, nine at most. corpus: an id for each name, 304.",
         )
 
     def __init__(self, config: Config) -> None:
@@ -101,57 +101,56 @@ def _join(
     labels = tuple(file.strings("label_names") or ()) if "label_names" in file.names else LABELS
     if sorted(labels) != sorted(LABELS):
         file.note("label_names", f"must be MELD's {', '.join(LABELS)} in any order (got {', '.join(labels) or 'none'})")
-    keys = _keys(file)
-    found = file.modalities(modalities, len(keys))
-    row_of = {key: i for i, key in enumerate(keys)}
-    if keys and not any(row.key in row_of for row in rows):
-        file.note("", "must hold utterances of these annotation files (got none)")
-    if "label" in file.names:
-        _compare_labels(file, labels, keys, rows)
+    columns = _read_columns(file)
+    found = file.modalities(modalities, len(next(iter(columns.values()), ())))
+    row_of = {key: i for i, key in enumerate(_keys(columns))}
+    _compare(file, columns, labels, row_of, rows)
     file.refuse_problems()
     index_N = np.array([row_of.get(row.key, -1) for row in rows])
     features = {m: replace(array, values=_take(array.values, index_N)) for m, array in found.items()}
-    return (
-        labels,
-        features,
-        list(_unmatched(keys, rows)) + list(describe_features(features, [row.place for row in rows])),
-    )
+    places = [row.place for row in rows]
+    return labels, features, [*_unmatched(set(row_of), rows), *describe_features(features, places)]
 
 
-def _keys(file: NpzFile) -> list[Key]:
-    """Split, dialogue and utterance of every row; empty where a column cannot be used."""
-    columns = (file.strings("split"), file.integers("dialogue"), file.integers("utterance"))
-    splits, dialogues, utterances = columns
-    if splits is None or dialogues is None or utterances is None:
+def _read_columns(file: NpzFile) -> dict[str, list[Any]]:
+    columns = {
+        "split": file.strings("split"),
+        "dialogue": file.integers("dialogue"),
+        "utterance": file.integers("utterance"),
+    }
+    if "label" in file.names:
+        columns["label"] = file.integers("label")
+    return file.equal(columns, {name: name for name in columns})
+
+
+def _keys(columns: Mapping[str, list[Any]]) -> list[Key]:
+    """Split, dialogue and utterance of every row; none where a column cannot be used."""
+    if not {"split", "dialogue", "utterance"} <= columns.keys():
         return []
-    if not len(splits) == len(dialogues) == len(utterances):
-        got = f"{len(splits):,}, {len(dialogues):,}, {len(utterances):,}"
-        file.note("split, dialogue, utterance", f"must have equal lengths (got {got})")
-        return []
-    keys = [
-        ("dev" if split in ("valid", "validation", "val") else split, dialogue, utterance)
-        for split, dialogue, utterance in zip(splits, dialogues, utterances, strict=True)
-    ]
-    repeated = [f"{key_name(key)} {n} times" for key, n in Counter(keys).items() if n > 1]
+    splits = ["dev" if name in ("valid", "validation", "val") else name for name in columns["split"]]
+    return list(zip(splits, columns["dialogue"], columns["utterance"], strict=True))
+
+
+def _compare(
+    file: NpzFile,
+    columns: Mapping[str, list[Any]],
+    labels: tuple[str, ...],
+    row_of: Mapping[Key, int],
+    rows: Sequence[Row],
+) -> None:
+    """Note where the file contradicts the annotations: its features would belong to other utterances."""
+    repeated = [f"{key_name(key)} {n} times" for key, n in Counter(_keys(columns)).items() if n > 1]
     file.note_examples("split, dialogue, utterance", "must be unique", repeated)
-    return keys
-
-
-def _compare_labels(file: NpzFile, labels: tuple[str, ...], keys: Sequence[Key], rows: Sequence[Row]) -> None:
-    """Note labels that are not those of the annotation files: the features would belong to other utterances."""
-    values = file.integers("label")
-    if values is None or not keys:
-        return
-    if len(values) != len(keys):
-        file.note("label", f"must have {len(keys):,} values, as the other columns (got {len(values):,})")
-        return
-    names = {key: labels[v] if 0 <= v < len(labels) else str(v) for key, v in zip(keys, values, strict=True)}
-    differ = [
-        f"{names[row.key]} for {row.id}, which is {row.emotion}"
-        for row in rows
-        if names.get(row.key, row.emotion) != row.emotion
-    ]
-    file.note_examples("label", "must be the emotion of the annotation files", differ)
+    shared = [row for row in rows if row.key in row_of]
+    if row_of and not shared:
+        file.note("", "must hold utterances of these annotation files (got none)")
+    if "label" in columns:
+        named = dict(enumerate(labels))
+        given = {row.key: named.get(label := columns["label"][row_of[row.key]], f"label {label}") for row in shared}
+        wrong = [
+            f"{given[row.key]} for {row.id}, which is {row.emotion}" for row in shared if given[row.key] != row.emotion
+        ]
+        file.note_examples("label", "must be the emotion of the annotation files", wrong)
 
 
 def _take(values: Any, index_N: Any) -> Any:
@@ -161,8 +160,7 @@ def _take(values: Any, index_N: Any) -> Any:
     return taken
 
 
-def _unmatched(keys: Sequence[Key], rows: Sequence[Row]) -> Iterator[Finding]:
-    present = set(keys)
+def _unmatched(present: set[Key], rows: Sequence[Row]) -> Iterator[Finding]:
     lacking = [row for row in rows if row.key not in present]
     if lacking:
         text = f"{counted(len(lacking), 'utterance')} without a row in the features: not available"
@@ -170,9 +168,8 @@ def _unmatched(keys: Sequence[Key], rows: Sequence[Row]) -> Iterator[Finding]:
     extra = sorted(present - {row.key for row in rows})
     if extra:
         text = f"{counted(len(extra), 'row')} of the features without an utterance: left out"
-        yield Finding(
-            "warning", "no annotation", text, tuple(Place(f"{s}_{d}", key_name((s, d, u))) for s, d, u in extra)
-        )
+        places = tuple(Place(f"{split}_{dialogue}", key_name((split, dialogue, n))) for split, dialogue, n in extra)
+        yield Finding("warning", "no annotation", text, places)
 
 
 def key_name(key: Key) -> str:

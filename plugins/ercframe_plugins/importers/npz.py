@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +36,9 @@ SPLIT_NAMES: dict[str, Split] = {
     "val": "dev",
     "test": "test",
 }
+
+OPTIONAL = ("start", "end", "text")
+"""Columns that a file may lack."""
 
 
 class Columns(Settings):
@@ -113,44 +116,44 @@ def _read_columns(file: NpzFile, names: Columns) -> dict[str, list[Any]]:
     """The columns that can be used, all of one length; what is wrong with the others is noted in ``file``."""
     readers = {"order": file.numbers, "label": file.integers, "start": file.numbers, "end": file.numbers}
     columns = {}
-    for role in ("utterance", "dialogue", "order", "speaker", "split", "label", "start", "end", "text"):
-        name = getattr(names, role)
-        if role in ("start", "end", "text") and name not in file.names and role not in names.model_fields_set:
-            continue
-        values = readers.get(role, file.strings)(name)
-        if values is not None:
-            columns[role] = list(values)
-    usual = Counter(len(values) for values in columns.values()).most_common(1)[0][0] if columns else 0
-    for role in [role for role, values in columns.items() if len(values) != usual]:
-        got = len(columns.pop(role))
-        file.note(getattr(names, role), f"must have {usual:,} values, as the other columns (got {got:,})")
-    if columns and not usual:
-        file.note("", "must have at least one utterance (got none)")
-    return columns
+    for role, name in _roles(names).items():
+        if role not in OPTIONAL or name in file.names or role in names.model_fields_set:
+            columns[role] = readers.get(role, file.strings)(name)
+    return file.equal(columns, _roles(names))
+
+
+def _roles(names: Columns) -> dict[str, str]:
+    """The array of each column, by what it means."""
+    return {role: getattr(names, role) for role in Columns.model_fields if role != "label_names"}
 
 
 def _check_columns(file: NpzFile, columns: Mapping[str, list[Any]], labels: tuple[str, ...], names: Columns) -> None:
     """Note every kind of value that cannot be right, with the first examples."""
-    dialogues, splits = columns.get("dialogue", []), columns.get("split", [])
-    repeated = [f"{name} {n} times" for name, n in Counter(columns.get("utterance", [])).items() if n > 1]
-    file.note_examples(names.utterance, "must be unique", repeated)
+    ids, dialogues, splits, order = (columns.get(role, []) for role in ("utterance", "dialogue", "split", "order"))
+    file.note_examples(names.utterance, "must be unique", _repeated(ids))
     unknown = [f"{name!r} {n} times" for name, n in Counter(splits).items() if name not in SPLIT_NAMES]
     file.note_examples(names.split, "must be train, dev (or valid, validation, val) or test", unknown)
-    used = Counter(dialogue for dialogue, _ in set(zip(dialogues, splits, strict=False)))
-    file.note_examples(
-        names.split, "must be the same in all of a dialogue", [f"{d} in {n}" for d, n in used.items() if n > 1]
-    )
-    ranks = Counter(zip(dialogues, columns.get("order", []), strict=False))
-    same = [f"{rank:g} {n} times in {dialogue}" for (dialogue, rank), n in ranks.items() if n > 1]
-    file.note_examples(names.order, "must differ within a dialogue", same)
+    pairs = {(d, SPLIT_NAMES.get(split, split)) for d, split in zip(dialogues, splits, strict=False)}
+    divided = [f"{d} in {n} splits" for d, n in Counter(d for d, _ in sorted(pairs)).items() if n > 1]
+    file.note_examples(names.split, "must be the same in all of a dialogue", divided)
+    nowhere = sum(not np.isfinite(rank) for rank in order)
+    file.note_examples(names.order, "must be finite", [f"{nowhere} that are not"] * bool(nowhere))
+    file.note_examples(names.order, "must differ within a dialogue", _repeated(zip(dialogues, order, strict=False)))
     if labels:
         found = Counter(columns.get("label", []))
         wrong = [f"{label} {n} times" for label, n in sorted(found.items()) if not -1 <= label < len(labels)]
-        file.note_examples(
-            names.label, f"must be -1 to {len(labels) - 1}, as {names.label_names} has {len(labels)}", wrong
-        )
-    doubled = [name for name, n in Counter(labels).items() if n > 1]
-    file.note_examples(names.label_names, "must differ", doubled)
+        rule = f"must be -1 to {len(labels) - 1}, as {names.label_names} has {len(labels)}"
+        file.note_examples(names.label, rule, wrong)
+    file.note_examples(names.label_names, "must differ", _repeated(labels))
+
+
+def _repeated(values: Iterable[Any]) -> list[str]:
+    """Every value that is there more than once, with how often."""
+    return [
+        f"{f'{value[1]:g} of {value[0]}' if isinstance(value, tuple) else value} {n} times"
+        for value, n in Counter(values).items()
+        if n > 1
+    ]
 
 
 def _arrange(
