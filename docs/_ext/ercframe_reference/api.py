@@ -6,7 +6,7 @@ import inspect
 from importlib import import_module
 
 import ercframe
-from ercframe import nn
+from ercframe import nn, testing
 
 from .rst import title
 
@@ -35,7 +35,7 @@ PLUGINS = """\
 
 
 def pages() -> dict[str, str]:
-    """One page: the hooks, and every name that ``ercframe`` and ``ercframe.nn`` export."""
+    """One page: the hooks, and every name that ``ercframe``, ``ercframe.nn`` and ``ercframe.testing`` export."""
     homes = {"Part": "components", **ercframe._HOME}
     other = " ".join(set(homes.values()) - {"plugins", *" ".join(SECTIONS.values()).split()})
     parts = [title("Python API"), "Import these names from ``ercframe``.\n"]
@@ -43,8 +43,9 @@ def pages() -> dict[str, str]:
         objects = [found for module in modules.split() for found in _public(module, homes)]
         parts += [title(heading, "-"), *(_directive(*found) for found in objects)] if objects else []
     parts += [title("Plugins", "-"), PLUGINS]
-    parts += [title("Blocks for plugins", "-"), f"{nn.__doc__}\n\nImport these from ``ercframe.nn``.\n"]
-    parts += [_directive(f"ercframe.nn.{name}", getattr(nn, name)) for name in nn.__all__]
+    for module, heading in {nn: "Blocks for plugins", testing: "For the tests of plugins"}.items():
+        parts += [title(heading, "-"), f"Import these from ``{module.__name__}``.\n"]
+        parts += [_directive(f"{module.__name__}.{name}", getattr(module, name)) for name in module.__all__]
     return {"api.rst": "\n".join(parts)}
 
 

@@ -1,0 +1,134 @@
+"""The documentation builds without a warning, and its reference lacks nothing that is installed."""
+
+import html
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import ercframe
+from ercframe import nn, testing
+from ercframe.cli.app import app
+from ercframe.plugins import Hooks, load
+from ercframe.settings import ProtocolSettings, TrainerSettings
+
+ROOT = Path(__file__).parents[2]
+COMPONENTS = [e for e in load().entries() if e.origin.package.startswith("ercframe ")]
+SETTINGS = {"trainer": TrainerSettings, "protocol": ProtocolSettings}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """The built pages and what Sphinx complained of. From a copy: nothing is generated into the source tree."""
+    folder = tmp_path_factory.mktemp("docs")
+    source = folder / "docs"
+    shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("_build", "generated"))
+    command = [sys.executable, "-m", "sphinx", "-q", str(source), str(folder / "html")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "html", done.stderr
+
+
+@pytest.fixture(scope="module")
+def site(build):
+    """The built pages."""
+    return build[0]
+
+
+def test_it_builds_without_a_warning(build):
+    assert build[1] == ""
+
+
+def text_of(page):
+    """What a reader sees of a page without its navigation, what begins a row of a table, and what can be linked to."""
+    source = page.read_text(encoding="utf-8")
+    article = source[source.index("<article") : source.index("</article>")]
+    rows = re.findall(r'<tr class="row-\w+"><td><p><code[^>]*><span class="pre">([^<]+)</span>', article)
+    return html.unescape(re.sub(r"<[^>]+>", "", article)), set(rows), set(re.findall(r'id="([^"]+)"', article))
+
+
+def fields(settings, prefix=""):
+    """Dotted name of every field and of every field of nested settings."""
+    for name, field in settings.model_fields.items():
+        nested = field.annotation if hasattr(field.annotation, "model_fields") else None
+        yield from fields(nested, f"{prefix}{name}.") if nested else [f"{prefix}{name}"]
+
+
+def commands(command, path="ercframe"):
+    """Every command with what one types for it."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, f"{path} {name}")
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda e: f"{e.component.kind}/{e.component.name}")
+def test_every_component_has_a_page_with_summary_settings_and_origin(site, entry):
+    component = entry.component
+    text, settings, ids = text_of(site / "reference" / "generated" / component.kind / f"{component.name}.html")
+    assert f"{component.__module__}.{component.__qualname__}" in ids
+    assert f"type: {component.name}" in text
+    assert str(entry.origin) in text
+    assert [name for name in fields(component.Config) if name not in settings] == []
+    overview, _, _ = text_of(site / "reference" / "generated" / component.kind / "index.html")
+    assert component.name in overview
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_setting_of_trainer_and_protocol_is_there(site, key):
+    _, settings, _ = text_of(site / "reference" / "generated" / "settings.html")
+    assert [name for name in fields(SETTINGS[key]) if name not in settings] == []
+
+
+def test_every_command_argument_and_option_is_there(site):
+    text, _, _ = text_of(site / "reference" / "generated" / "commands.html")
+    for path, command in commands(typer.main.get_command(app)):
+        assert path in text
+        options = [o for p in command.params if p.param_type_name == "option" for o in p.opts]
+        hidden = {"--install-completion", "--show-completion"}
+        assert [option for option in options if option not in text and option not in hidden] == [], path
+        unexplained = [p.name for p in command.params if not p.help and f"--{p.name}" not in hidden]
+        assert unexplained in ([], ["install_completion", "show_completion"]), path
+
+
+def test_every_hook_is_there(site):
+    _, _, ids = text_of(site / "reference" / "generated" / "api.html")
+    hooks = [name for name in vars(Hooks) if not name.startswith("_")]
+    assert hooks
+    assert [hook for hook in hooks if f"ercframe.plugins.Hooks.{hook}" not in ids] == []
+
+
+@pytest.mark.parametrize("module", [ercframe, nn, testing], ids=lambda module: module.__name__)
+def test_every_public_name_is_there(site, module):
+    _, _, ids = text_of(site / "reference" / "generated" / "api.html")
+    documented = {name.rpartition(".")[2] for name in ids}
+    assert set(module.__all__) - documented == {"__version__"} & set(module.__all__)
+
+
+def test_every_recipe_is_there(site):
+    text, _, _ = text_of(site / "reference" / "generated" / "recipes.html")
+    for path in (ROOT / "recipes").rglob("*.yaml"):
+        assert path.relative_to(ROOT / "recipes").with_suffix("").as_posix() in text
+        assert path.read_text(encoding="utf-8").splitlines()[-1].strip() in text
+
+
+def test_every_page_is_reached_from_the_first(site):
+    front = (site / "index.html").read_text(encoding="utf-8")
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert {page for page in pages if f'href="{page}.html"' not in front} == set()
+
+
+def test_a_plugin_that_cannot_be_loaded_stops_the_build(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    errors = pytest.importorskip("sphinx.errors")
+    import ercframe_reference
+
+    from ercframe.registry import Failure, Origin, Registry
+
+    broken = Registry(failures=[Failure(Origin("mine"), "ImportError: no")])
+    monkeypatch.setattr(ercframe_reference.plugins, "load", lambda: broken)
+    with pytest.raises(errors.ExtensionError, match="mine: ImportError: no"):
+        ercframe_reference._generate(None)
