@@ -63,8 +63,7 @@ def nothing_scored_is_an_attached_zero(trial: LossTrial) -> None:
     batch = trial.batch()
     empty = replace(batch, labels=torch.full_like(batch.labels, -1), scored=batch.scored[:0])
     part = trial.build()
-    inputs = {name: x.detach().clone().requires_grad_() for name, x in trial.inputs(empty).items()}
-    for name, term in part(trial.model_output(inputs), empty).items():
+    for name, term in _terms(trial, part, empty).items():
         total, count = float(term.total.detach()), float(term.count)
         require(count == 0, f"the count of '{name}' must be 0 (got {count})")
         require(total == 0, f"the total of '{name}' must be 0 (got {total})")
@@ -97,12 +96,13 @@ def one_emotion_is_enough(trial: LossTrial) -> None:
 
 
 def _terms(trial: LossTrial, part: Any, batch: Batch) -> dict[str, Term]:
-    terms: dict[str, Term] = part(trial.model_output(trial.inputs(batch)), batch)
+    inputs = {name: x.detach().clone().requires_grad_() for name, x in trial.inputs(batch).items()}
+    terms: dict[str, Term] = part(trial.model_output(inputs), batch)
     return terms
 
 
 def _numbers(terms: Mapping[str, Term]) -> dict[str, Tensor]:
-    totals = {f"{name}.total": term.total for name, term in terms.items()}
+    totals = {f"{name}.total": term.total.detach() for name, term in terms.items()}
     return totals | {f"{name}.count": term.count for name, term in terms.items()}
 
 
