@@ -81,7 +81,7 @@ class Layout:
         Do not rely on the zeros: use :attr:`mask`. The contract suite fills gaps with other values.
         """
         flat = x.new_full((self.dialogues * self.longest, *x.shape[1:]), self.fill)
-        return flat.index_copy(0, self.slot, x).view(self.dialogues, self.longest, *x.shape[1:])
+        return flat.index_copy_(0, self.slot, x).view(self.dialogues, self.longest, *x.shape[1:])
 
     def from_padded(self, y: Tensor) -> Tensor:
         """Take the real rows of a padded view ``(B, L, *)``, giving ``(N, *)``."""
