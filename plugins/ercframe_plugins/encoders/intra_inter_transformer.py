@@ -151,14 +151,15 @@ class IntraInterTransformer(Encoder):
         )
 
     def _embed(self, x: dict[str, Tensor], context: Context) -> dict[str, Tensor]:
-        """Add to every modality's rows what they share: position and speaker."""
-        shared: list[Tensor] = []
+        """Add position and speaker, which the modalities of an utterance share."""
         if self.positions:
             table_LD = sinusoidal_positions(context.layout.longest, self.width, like=next(iter(x.values())))
-            shared.append(table_LD.index_select(0, context.layout.position))
+            position_ND = table_LD.index_select(0, context.layout.position)
+            x = {m: x_ND + position_ND for m, x_ND in x.items()}
         if self.speaker is not None:
-            shared.append(self.speaker(context.speaker))
-        return {m: x_ND + sum(shared) for m, x_ND in x.items()} if shared else x
+            speaker_ND = self.speaker(context.speaker)
+            x = {m: x_ND + speaker_ND for m, x_ND in x.items()}
+        return x
 
 
 def _pairs(modalities: tuple[str, ...], which: str) -> tuple[Stream, ...]:
