@@ -1,6 +1,7 @@
 """The contract suite over every installed component, with each of its example settings."""
 
 import pytest
+from small_corpus import bundle
 
 from ercframe import plugins
 from ercframe.testing import contract_cases, parametrised
@@ -12,3 +13,14 @@ test_contract = parametrised([case for component in COMPONENTS for case in contr
 test_contract_slow = pytest.mark.slow(
     parametrised([case for component in COMPONENTS for case in contract_cases(component, slow=True)])
 )
+
+
+@pytest.mark.parametrize("unscored", ["drop", "context"])
+def test_contract_of_a_bundle_on_disk(tmp_path, unscored):
+    path = bundle(tmp_path / "small").path
+    cases = contract_cases(
+        REGISTRY.get("dataset", "bundle"), modalities=("text", "audio"), path=path, unscored=unscored
+    )
+    assert len(cases) == 8
+    for case in cases:
+        case.run()
