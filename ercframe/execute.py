@@ -20,7 +20,6 @@ from ercframe.errors import RunError
 from ercframe.evaluate import record, rows, score
 from ercframe.model import Learner
 from ercframe.probe import probe, probe_batch
-from ercframe.recipes import Recipe
 from ercframe.registry import Origin
 from ercframe.runs import RunFolder, SeedFolder
 from ercframe.summary import seed_summary, summarise
@@ -60,7 +59,8 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
     parameters = sum(p.numel() for p in learner.parameters())
     del learner
     folder = RunFolder.create(root, recipe.name)
-    folder.write_recipe(_kept(recipe).to_yaml(), recipe.plugin_files)
+    copies = [f"plugins/{file.name}" for file in recipe.plugin_files]
+    folder.write_recipe(recipe.to_yaml(copies), recipe.plugin_files)
     folder.write_environment(device, _origins(experiment))
     reporter.started(experiment, folder, parameters, warnings)
     status = "finished"
@@ -148,11 +148,6 @@ def _row(epoch: Epoch) -> dict[str, Any]:
     }
     terms = dict(epoch.terms)
     return {"epoch": epoch.number, "loss": epoch.loss, "terms": terms, **scores, "seconds": round(epoch.seconds, 3)}
-
-
-def _kept(recipe: Recipe) -> Recipe:
-    """The recipe as the run folder keeps it: its plugin files are the copies beside it."""
-    return replace(recipe, plugin_files=tuple(Path("plugins") / file.name for file in recipe.plugin_files))
 
 
 def _origins(experiment: Experiment) -> dict[str, Origin]:
