@@ -30,9 +30,9 @@ class Environment:
         pip = [sys.executable, "-m", "pip", "--python", self.python, "install", "-q"]
         _run([*pip, "--no-deps", "--no-index", "--no-build-isolation", *what], ROOT)
 
-    def ercframe(self, *arguments: str | Path, cwd: Path = Path("/")) -> str:
-        """Run the installed command and return what it printed."""
-        return _run([self.folder / "bin" / "ercframe", *arguments], cwd)
+    def ercframe(self, *arguments: str | Path, expect: int = 0) -> str:
+        """Run the installed command from ``/``; what it printed, followed by what it complained."""
+        return _run([self.folder / "bin" / "ercframe", *arguments], Path("/"), expect)
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +74,11 @@ def environment(new_environment: Callable[[], Environment]) -> Environment:
     return new_environment()
 
 
-def _run(command: list[Path | str], cwd: Path) -> str:
-    """Run a command and return what it printed; fail the test with all of it where it does not succeed."""
+def _run(command: list[Path | str], cwd: Path, expect: int = 0) -> str:
+    """Run a command; what it printed, followed by what it complained."""
     settings = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST"))}
-    done = subprocess.run(map(str, command), cwd=cwd, env=inherited | settings, capture_output=True, text=True)
-    if done.returncode:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=inherited | settings, capture_output=True, text=True)
+    if done.returncode != expect:
         pytest.fail(f"{' '.join(map(str, command))}\nexit code {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr
