@@ -52,6 +52,9 @@ def test_a_modality_depends_on_the_streams_into_it_alone():
 )
 def test_streams_are_reduced_own_first_then_the_others_in_the_recipes_order(target, sources):
     fusion, tensors = gated(unimodal_gate="none")
+    tensors = Streams(
+        {stream: tensors[stream] for stream in reversed(ALL)}
+    )  # the promise counts, not the order in which they come
     reduce = fusion.reduce[target].requires_grad_(False)
     reduce.bias.zero_()
     for place, source in enumerate(sources.split()):

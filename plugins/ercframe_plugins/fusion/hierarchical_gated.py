@@ -13,6 +13,7 @@ from ercframe import (
     FusedSpec,
     Fusion,
     FusionOutput,
+    Stream,
     Streams,
     StreamSpec,
     hookimpl,
@@ -76,18 +77,18 @@ class HierarchicalGatedFusion(Fusion):
 
     def __init__(self, config: Config, dataset: DatasetInfo, streams: StreamSpec) -> None:
         super().__init__()
-        self.modalities, width = streams.modalities, streams.width
+        self.into, width = {m: streams.sources(m) for m in streams.modalities}, streams.width
         self.gates = nn.ModuleDict(
             {
-                f"{m}_from_{source}": _stream_gate(config.unimodal_gate, width)
-                for m in self.modalities
-                for source in streams.sources(m)
+                f"{target}_from_{source}": _stream_gate(config.unimodal_gate, width)
+                for target, sources in self.into.items()
+                for source in sources
             }
         )
-        self.reduce = nn.ModuleDict({m: nn.Linear(len(streams.sources(m)) * width, width) for m in self.modalities})
-        choose = config.multimodal_gate and len(self.modalities) > 1
+        self.reduce = nn.ModuleDict({m: nn.Linear(len(sources) * width, width) for m, sources in self.into.items()})
+        choose = config.multimodal_gate and len(self.into) > 1
         self.choose = nn.Linear(width, width, bias=False) if choose else None
-        self.spec = FusedSpec(width, dict.fromkeys(self.modalities, width))
+        self.spec = FusedSpec(width, dict.fromkeys(self.into, width))
 
     def forward(self, streams: Streams, context: Context) -> FusionOutput:
         h = {m: reduce(self._gated(m, streams)) for m, reduce in self.reduce.items()}
@@ -101,12 +102,12 @@ class HierarchicalGatedFusion(Fusion):
 
     def _gated(self, target: str, streams: Streams) -> Tensor:
         """The streams into one modality, gated, side by side: its own first."""
-        into = streams.into(target).items()
-        return torch.cat([self.gates[f"{target}_from_{source}"](x_ND) for source, x_ND in into], dim=-1)
+        gated = [self.gates[f"{target}_from_{source}"](streams[Stream(target, source)]) for source in self.into[target]]
+        return torch.cat(gated, dim=-1)
 
     def _modality_gate(self, h_NMD: Tensor) -> Tensor:
         if self.choose is None:
-            return torch.full_like(h_NMD, 1 / len(self.modalities), dtype=at_least_float32(h_NMD).dtype)
+            return torch.full_like(h_NMD, 1 / len(self.into), dtype=at_least_float32(h_NMD).dtype)
         return torch.softmax(at_least_float32(self.choose(h_NMD)), dim=-2)
 
 
