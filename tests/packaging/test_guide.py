@@ -80,6 +80,20 @@ def test_the_snippets_of_the_concepts_page_run():
     assert torch.equal(names["x_ND"], names["y_ND"])
 
 
+LOOKS = [
+    command
+    for block in blocks(ROOT / "docs" / "cli.md")
+    for command in block.commands
+    if command.split()[1] in ("list", "show", "schema")
+]
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_a_look_at_what_is_installed_works_as_the_page_says(command, capsys):
+    assert run_app(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out
+
+
 class TestReadme:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
