@@ -33,9 +33,10 @@ def check_bundle(path: Path, on_step: Callable[[str], None] = lambda step: None)
     except InputError as error:
         return [*findings, Finding("error", "damaged", str(error))]
     on_step("checking the index")
-    findings += _check_index(bundle)
-    if any(finding.level == "error" for finding in findings):
-        return findings  # what follows relies on the index
+    index = list(_check_index(bundle))
+    findings += index
+    if any(finding.topic in ("index", "label") for finding in index):
+        return findings  # what follows relies on it
     on_step("checking the dialogues")
     findings += check_dialogues(bundle)
     for modality in manifest.modalities:

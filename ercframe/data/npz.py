@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,9 @@ class NpzFile:
         if not path.is_file():
             raise InputError(f"no such file: {path}")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                self.names = tuple(arrays.files)
-        except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile):
+            with _opened(path) as arrays:
+                self.names = tuple(arrays)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
             raise InputError(f"{path} must be an .npz file, as numpy.savez writes it, and complete") from None
         self.source = SourceFile.of(path)
 
@@ -83,7 +83,7 @@ class NpzFile:
         return None
 
     def _load(self, name: str) -> NDArray[Any]:
-        with np.load(self.path, allow_pickle=False) as arrays:
+        with _opened(self.path) as arrays:
             array: NDArray[Any] = arrays[name]
         return array
 
@@ -146,7 +146,10 @@ class NpzFile:
     def table(self, name: str, rows: int, what: str) -> NDArray[Any] | None:
         """A 2-D array of numbers with ``rows`` rows, ``(N, D)`` float; whole numbers become float32."""
         if name not in self.names:
-            self.note(what, f"no array '{name}'{nearest(name, self.names) or f'; 2-D arrays: {self.tables(rows)}'}")
+            tables = self.tables(rows)
+            self.note(
+                what, f"no array '{name}'{nearest(name, tables) or '; 2-D arrays: ' + (', '.join(tables) or 'none')}"
+            )
             return None
         array = self.array(name, what)
         if array is None:
@@ -182,14 +185,25 @@ class NpzFile:
             joined[modality] = FeatureArray(values, parts, source=self.source)
         return joined
 
-    def tables(self, rows: int) -> str:
-        """Names of the arrays that can be a modality, for people."""
-        found = []
+    def tables(self, rows: int) -> list[str]:
+        """Names of the arrays that can be a modality."""
+        found: list[str] = []
         for name in (name for name in self.names if not ANNOTATION.search(name)):
             with suppress(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
                 array = self._load(name)
                 found += [name] * (array.ndim == 2 and len(array) == rows and array.dtype.kind in _NUMBERS)
-        return ", ".join(found) or "none"
+        return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The file's arrays. NumPy leaves a file open that it cannot read, so it is not the one to open it."""
+    with path.open("rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("one array, not several by name")
+        with arrays:
+            yield arrays
 
 
 def plain_floats(array: NDArray[Any]) -> list[float]:

@@ -166,14 +166,19 @@ class Bundle:
             raise InputError(f"{self.path} has no modality {named}; it has {', '.join(present) or 'none'}{hint}")
 
     def places(self, rows: Sequence[int]) -> Iterator[Place]:
-        """Dialogue and utterance of some rows, which must be in order."""
+        """Dialogue and utterance of some rows; the utterance's number from 0 where its line cannot be read."""
         dialogues = np.searchsorted(self.offsets, rows, side="right") - 1
-        utterances: dict[int, list[dict[str, Any]]] = {}
+        at_hand, ids = -1, list[str]()
         for row, dialogue in zip(rows, dialogues.tolist(), strict=True):
-            if dialogue not in utterances:
-                utterances = {dialogue: self.record(dialogue)["utterances"]}  # only the one at hand is kept
-            utterance = utterances[dialogue][row - int(self.offsets[dialogue])]
-            yield Place(self.dialogue_id(dialogue), utterance["id"])
+            if dialogue != at_hand:
+                at_hand, ids = dialogue, self._utterance_ids(dialogue)
+            yield Place(self.dialogue_id(dialogue), ids[row - int(self.offsets[dialogue])])
+
+    def _utterance_ids(self, dialogue: int) -> list[str]:
+        try:
+            return [str(utterance["id"]) for utterance in self.record(dialogue)["utterances"]]
+        except (InputError, KeyError, TypeError):
+            return list(map(str, range(int(self.offsets[dialogue + 1] - self.offsets[dialogue]))))
 
     def record(self, dialogue: int) -> dict[str, Any]:
         """A dialogue as it stands in ``dialogues.jsonl``: id, split, utterances."""

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ercframe import (
     ComponentConfig,
@@ -18,7 +18,6 @@ from ercframe import (
     FeatureArray,
     Finding,
     Importer,
-    InputError,
     NpzFile,
     Place,
     SourceFile,
@@ -57,14 +56,18 @@ class MeldImporter(Importer):
             description="order: count the speakers of each dialogue, nine at most. corpus: an id for each name, 304.",
         )
 
+        @model_validator(mode="after")
+        def _features_have_modalities(self) -> Self:
+            if bool(self.features) != bool(self.modalities):
+                got, lacks = ("features", "modalities") if self.features else ("modalities", "features")
+                raise ValueError(f"features and modalities must come together (got {got} without {lacks})")
+            return self
+
     def __init__(self, config: Config) -> None:
         self.config = config
 
     def read(self, source: Path) -> Corpus:
         """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and ``test_sent_emo.csv`` from a folder."""
-        if bool(self.config.features) != bool(self.config.modalities):
-            got, lacks = ("--features", "--modality") if self.config.features else ("--modality", "--features")
-            raise InputError(f"--features and --modality must come together (got {got} without {lacks})")
         rows = read_rows(source)
         labels, features, findings = LABELS, Features(), list[Finding]()
         if self.config.features:

@@ -106,11 +106,8 @@ def _read_file(split: Split, path: Path) -> Iterator[Row | Problem]:
                     continue
                 first = seen.setdefault((row.dialogue, row.utterance), table.line_num)
                 if first != table.line_num:
-                    yield Problem(
-                        where,
-                        "Utterance_ID",
-                        f"dialogue {row.dialogue} has utterance {row.utterance} in line {first} too",
-                    )
+                    message = f"must be unique in dialogue {row.dialogue} (got {row.utterance}, which line {first} has)"
+                    yield Problem(where, "Utterance_ID", message)
                 yield row
     except UnicodeDecodeError as error:
         yield Problem(path.name, "", f"must be UTF-8 (got byte 0x{error.object[error.start]:02x})")

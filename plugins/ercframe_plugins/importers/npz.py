@@ -95,7 +95,8 @@ class NpzImporter(Importer):
         }
         features = file.modalities(self.config.modalities, rows)
         if not self.config.modalities:
-            file.note("", f"name at least one modality: --modality NAME=ARRAY,… (arrays: {file.tables(rows)})")
+            there = ", ".join(file.tables(rows)) or "none"
+            file.note("", f"must have a modality: --modality NAME=ARRAY,… (arrays that can be one: {there})")
         file.refuse_problems()
         dialogues, row_N = _arrange(columns, targets)
         features = {m: replace(array, values=array.values[row_N]) for m, array in features.items()}

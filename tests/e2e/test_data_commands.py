@@ -1,0 +1,258 @@
+"""The commands ``ercframe data import``, ``show`` and ``check``, on constructed and on real files."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_corpus import arrays, bundle
+
+from ercframe import Bundle
+from ercframe.cli.app import run_app
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ercframe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in a folder of its own, which holds ``small.npz``; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("small.npz", **arrays())
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_app(["data", *arguments])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+IMPORT = ("import", "npz", "small.npz", "data/small", "--modality", "text=words", "--modality", "audio=pitch,energy")
+
+
+def test_import_makes_a_bundle_and_says_what_it_noticed(ercframe: Run) -> None:
+    code, out, err = ercframe(*IMPORT)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:7] == [
+        "note     text: 1 row with 1 unknown value, which become the training mean",
+        "         d2_1",
+        "note     audio: 2 rows without any value: not available",
+        "         d1_1, d3_1",
+        "note     audio: 1 row with 1 unknown value, which become the training mean",
+        "         d2_0",
+        "data/small: small, 4 dialogues, 8 utterances",
+    ]
+    assert re.search(r"audio +2 +float32 +75 % +small\.npz: pitch 1, energy 1", out)
+    manifest = Bundle(Path("data/small")).manifest
+    assert manifest.modalities["audio"].width == 2
+    assert manifest.made_by.settings["modalities"] == {"text": ["words"], "audio": ["pitch", "energy"]}
+
+
+def test_settings_are_written_as_in_a_recipe(ercframe: Run) -> None:
+    code, _, _ = ercframe(*IMPORT, "corpus=Small talk", "targets=[vad]", "columns.text=text", "speaker_ids=corpus")
+    assert code == 0
+    manifest = Bundle(Path("data/small")).manifest
+    assert (manifest.corpus, manifest.targets, manifest.speakers.ids) == ("Small talk", {"vad": 2}, "corpus")
+
+
+def test_a_bundle_is_replaced_only_by_force(ercframe: Run) -> None:
+    assert ercframe(*IMPORT)[0] == 0
+    assert ercframe(*IMPORT) == (2, "", "there is a bundle at data/small already; --force replaces it\n")
+    assert ercframe(*IMPORT, "--force", "corpus=new")[0] == 0
+    assert Bundle(Path("data/small")).manifest.corpus == "new"
+    assert [path.name for path in Path("data").iterdir()] == ["small"]
+
+
+def test_everything_wrong_with_the_settings_at_once(ercframe: Run) -> None:
+    wrong = (
+        "--modality",
+        "text",
+        "--modality",
+        "audio=energy",
+        "--features",
+        "f.npz",
+        "tragets=[vad]",
+        "licence=3",
+        "x",
+    )
+    code, out, err = ercframe(*IMPORT, *wrong)
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "6 problems in the settings of importer 'npz'",
+        "  command line  x           must be key=value, such as trainer.epochs=10",
+        "  command line  --modality  must be NAME=ARRAY or NAME=ARRAY,ARRAY (got 'text')",
+        "  command line  --modality  must name a modality once (got 'audio' again)",
+        "  command line  --features  importer 'npz' has no use for it",
+        "  command line  licence     must be text (got 3)",
+        "  command line  tragets     unknown key; did you mean 'targets'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("import", "nzp", "small.npz", "b"), "unknown importer 'nzp'; did you mean 'npz'? Installed: meld, npz."),
+        (("import", "npz", "none.npz", "b"), "no such file: none.npz"),
+        (
+            ("import", "npz", "small.npz", "b", "--modality", "text=wrds"),
+            "1 problem in small.npz\n  modality text  no array 'wrds'; did you mean 'words'?",
+        ),
+        (("import", "npz", "small.npz", "b", "--plugin", "mine.py"), "plugin file not found: mine.py"),
+        (("import", "meld", ".", "b", "--features", "f.npz", "--modality", "a=b"), ". must be the folder with MELD's"),
+        (("show", "none"), "no bundle at none"),
+        (("show", "."), "no bundle at .: it has no manifest.json"),
+        (("check", "none"), "no bundle at none"),
+    ],
+)
+def test_what_cannot_be_done_is_said_plainly(ercframe: Run, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = ercframe(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(message)
+    assert not Path("b").exists()
+
+
+def test_an_importer_in_a_loose_file(ercframe: Run) -> None:
+    Path("diary.py").write_text(
+        textwrap.dedent(
+            '''
+            """A diary as a corpus."""
+            from pathlib import Path
+            from ercframe import ComponentConfig, Corpus, DialogueRecord, Importer, UtteranceRecord, hookimpl
+
+            class Diary(Importer):
+                """One utterance for each line."""
+
+                name = "diary"
+
+                def __init__(self, config: ComponentConfig) -> None:
+                    pass
+
+                def read(self, source: Path) -> Corpus:
+                    lines = [UtteranceRecord(str(i), "me", 0, t) for i, t in enumerate(source.read_text().splitlines())]
+                    return Corpus("diary", ("calm",), (DialogueRecord("all", "train", tuple(lines)),))
+
+            @hookimpl
+            def ercframe_components():
+                return [Diary]
+            '''
+        )
+    )
+    Path("diary.txt").write_text("Rain.\nSun.\n")
+    assert ercframe("import", "diary", "diary.txt", "data/diary", "--plugin", "diary.py")[0] == 0
+    code, out, _ = ercframe("show", "data/diary")
+    assert code == 0
+    assert "data/diary: diary, 1 dialogue, 2 utterances" in out
+    assert "no modality" in out
+
+
+def test_show(ercframe: Run) -> None:
+    bundle(Path("b"))
+    code, out, err = ercframe("show", "b")
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= 80
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    for expected in (
+        "b: small, 4 dialogues, 8 utterances",
+        "licence not stated",
+        "speakers 2 ids, in order of appearance in each dialogue",
+        "targets vad (2)",
+        "train dev test",
+        "dialogues 2 1 1",
+        "utterances 5 2 1",
+        "scored 4 2 0",
+        "anger 2 50 % 1 50 % 0 0 %",
+        "audio 2 float32 75 % pitch 1, energy 1",
+    ):
+        assert expected in lines
+
+
+def test_check_passes_a_sound_bundle(ercframe: Run) -> None:
+    bundle(Path("b"))
+    code, out, _ = ercframe("check", "b")
+    assert code == 0
+    assert out.splitlines()[-1] == "b: 0 errors, 1 warning, 8 notes"
+
+
+def test_check_fails_a_damaged_one(ercframe: Run) -> None:
+    bundle(Path("b"))
+    Path("b/dialogues.jsonl").write_text("")
+    code, out, _ = ercframe("check", "b")
+    assert code == 1
+    assert out.splitlines()[0] == "error    dialogues.jsonl is not the file that was written: its SHA-256 differs"
+
+
+def test_a_killed_import_leaves_no_bundle(tmp_path: Path) -> None:
+    """Killed while the first features are being written, before anything can clean up."""
+    np.savez(tmp_path / "small.npz", **arrays())
+    killed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os, signal, sys\n"
+            "from ercframe.cli.app import run_app\n"
+            "from ercframe.data import writer\n"
+            "writer.write_modality = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "run_app(sys.argv[1:])",
+            *("data", *IMPORT),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "data/small").exists()
+    (left,) = (tmp_path / "data").iterdir()
+    assert left.name.startswith(".small.new-")
+    assert (left / "index.safetensors").exists(), "it was killed too early to show anything"
+
+
+# Real corpora
+
+
+def test_real_iemocap(ercframe: Run, real_data: Path) -> None:
+    chosen = ("text=text_minilm", "audio=audio_gemaps,audio_praat,audio_energy", "visual=spectrogram_stats")
+    options = [part for modality in chosen for part in ("--modality", modality)]
+    assert ercframe("import", "npz", str(real_data / "iemocap/iemocap.npz"), "b", *options, "targets=[vad]")[0] == 0
+    made = Bundle(Path("b"))
+    splits = {name: (s.dialogues, s.utterances, s.scored) for name, s in made.manifest.splits.items()}
+    assert splits == {"train": (108, 6994, 5163), "dev": (12, 875, 647), "test": (31, 2170, 1623)}
+    assert {name: m.width for name, m in made.manifest.modalities.items()} == {"text": 384, "audio": 63, "visual": 160}
+    assert (made.manifest.speakers.ids, made.manifest.speakers.names) == ("corpus", ("F", "M"))
+    assert all((np.diff(made.start[slice(*made.rows(i))]) >= 0).all() for i in range(len(made))), "in order of time"
+    assert made.manifest.modalities["text"].standardisation.constant == (127, 223, 319)
+    code, out, _ = ercframe("check", "b")
+    assert code == 0
+    assert out.splitlines()[-1] == "b: 0 errors, 0 warnings, 5 notes"
+
+
+def test_real_meld(ercframe: Run, real_data: Path) -> None:
+    features = ("--features", str(real_data / "meld/meld.npz"))
+    modalities = ("--modality", "text=text_minilm", "--modality", "audio=audio_praat")
+    code, out, _ = ercframe("import", "meld", str(real_data / "meld"), "b", *features, *modalities)
+    assert code == 0
+    for found in (
+        "76 dialogues with gaps in Utterance_ID",
+        "31 dialogues with start times that go back",
+        "1 utterance without a duration\n         test_155_3",
+        "2 utterances longer than 60 s (305 s and 235 s): cut wrongly\n         test_38_4, test_220_0",
+        "train_12_7 is test_85_0, train_12_8 is test_85_1",
+        "1 dialogue without a row\n         train_60",
+        "31 of 100 speakers of test are not in train (304 in all)",
+        "audio: 2 rows without any value: not available\n         train_125_3, dev_110_7",
+        "audio: 540 rows with 644 unknown values",
+    ):
+        assert found in out
+    manifest = Bundle(Path("b")).manifest
+    sizes = {name: (split.dialogues, split.utterances) for name, split in manifest.splits.items()}
+    assert sizes == {"train": (1038, 9989), "dev": (114, 1109), "test": (280, 2610)}
+    assert (manifest.speakers.ids, manifest.speakers.count, manifest.speakers.are) == ("order", 9, "people")
+    assert manifest.labels == ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
+    assert ercframe("check", "b")[0] == 0
