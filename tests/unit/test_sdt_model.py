@@ -1,38 +1,27 @@
 """SDT as a whole: its size, and batches that must not break it."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
 
-from ercframe import DatasetInfo, ModelSpec
-from ercframe.model import Learner, Model
-from ercframe.objective import Objective
+from ercframe import DatasetInfo
+from ercframe.build import build_learner
+from ercframe.recipes import load
 from ercframe.testing import example_batch, example_dataset
-from ercframe_plugins.classifiers.linear import LinearClassifier
-from ercframe_plugins.encoders.intra_inter_transformer import IntraInterTransformer
-from ercframe_plugins.fusion.hierarchical_gated import HierarchicalGatedFusion
-from ercframe_plugins.losses.cross_entropy import CrossEntropy
-from ercframe_plugins.losses.self_distillation import SelfDistillation
+
+recipe = cache(load)
 
 
-def sdt(dataset, encoder=None, fusion=None, classes="inverse_frequency", temperature=1.0):
-    """SDT with its losses; the defaults are the publication's on IEMOCAP."""
-    encode = IntraInterTransformer(IntraInterTransformer.Config(**encoder or {}), dataset)
-    fuse = HierarchicalGatedFusion(HierarchicalGatedFusion.Config(**fusion or {}), dataset, encode.spec)
-    classify = LinearClassifier(LinearClassifier.Config(), dataset, fuse.spec)
-    spec = ModelSpec(encode.spec, fuse.spec)
-    distill = SelfDistillation.Config(temperature=temperature, class_weights=classes)
-    losses = {
-        "task": CrossEntropy(CrossEntropy.Config(class_weights=classes), dataset, spec),
-        "distill": SelfDistillation(distill, dataset, spec),
-    }
-    return Learner(Model(encode, fuse, classify), Objective(losses, dict.fromkeys(losses, 1.0)))
+def small(name, dataset, *overrides):
+    """A shipped recipe's model with its losses, narrow."""
+    return build_learner(recipe(name, ("encoder.width=16", "encoder.heads=4", *overrides)), dataset)
 
 
-def size(dataset, **settings):
+def size(name, dataset):
     with torch.device("meta"):
-        return sum(p.numel() for p in sdt(dataset, **settings).parameters())
+        return sum(p.numel() for p in build_learner(recipe(name), dataset).parameters())
 
 
 def corpus(audio, emotions, speakers):
@@ -42,12 +31,11 @@ def corpus(audio, emotions, speakers):
 
 
 def test_at_the_published_widths_it_has_the_released_parameters_but_nine_unused_normalisations():
-    assert size(corpus(audio=1582, emotions=6, speakers=2)) == 79_687_704 - 9 * 2 * 1024 == 79_669_272
+    assert size("sdt_iemocap", corpus(audio=1582, emotions=6, speakers=2)) == 79_687_704 - 9 * 2 * 1024 == 79_669_272
 
 
 def test_on_meld_the_frozen_gates_are_no_parameters():
-    silu = {"unimodal_gate": "silu"}
-    assert size(corpus(audio=300, emotions=7, speakers=9), fusion=silu) == 68_949_020 - 9 * 2 * 1024
+    assert size("sdt_meld", corpus(audio=300, emotions=7, speakers=9)) == 68_949_020 - 9 * 2 * 1024
 
 
 BATCHES = {
@@ -65,10 +53,10 @@ def gradients(learner, batch):
 
 
 @pytest.mark.parametrize("options", BATCHES.values(), ids=BATCHES)
-@pytest.mark.parametrize("gate", ["learned", "silu"])
-def test_gradients_are_finite_and_reach_everything(options, gate):
+@pytest.mark.parametrize("name", ["sdt_iemocap", "sdt_meld"])
+def test_gradients_are_finite_and_reach_everything(options, name):
     dataset = example_dataset()
-    learner = sdt(dataset, {"width": 16, "heads": 4}, {"unimodal_gate": gate})
+    learner = small(name, dataset)
     loss, found = gradients(learner, example_batch(dataset, **options))
     assert loss > 0
     assert all(torch.isfinite(g).all() for g in found)
@@ -78,14 +66,14 @@ def test_with_nothing_scored_the_loss_is_an_attached_zero():
     dataset = example_dataset()
     batch = example_batch(dataset)
     nothing = replace(batch, labels=torch.full_like(batch.labels, -1), scored=batch.scored[:0])
-    loss, found = gradients(sdt(dataset, {"width": 16, "heads": 4}), nothing)
+    loss, found = gradients(small("sdt_iemocap", dataset), nothing)
     assert loss == 0
     assert not any(g.any() for g in found)
 
 
 def test_a_causal_model_hears_nothing_of_what_comes_later():
     dataset = example_dataset()
-    learner = sdt(dataset, {"width": 16, "heads": 4, "window": {"future": 0}}).eval()
+    learner = small("sdt_iemocap", dataset, "encoder.window.future=0").eval()
     batch = example_batch(dataset, lengths=(9,))
     later = batch.context.layout.position >= 5
     changed = {m: torch.where(later[:, None], x + 1, x) for m, x in batch.features.items()}
