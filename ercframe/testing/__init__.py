@@ -11,17 +11,17 @@ conversations for tests of one's own. Checks may be added in a minor version, an
 """
 
 from ercframe.testing.conversations import example_batch, example_dataset, example_dialogues
-from ercframe.testing.suite import ContractCase, contract_cases, contract_checks, parametrised
+from ercframe.testing.suite import ContractCase, as_pytest, contract_cases, contract_checks
 from ercframe.testing.verdicts import ContractError, NotApplicableError
 
 __all__ = [
     "ContractCase",
     "ContractError",
     "NotApplicableError",
+    "as_pytest",
     "contract_cases",
     "contract_checks",
     "example_batch",
     "example_dataset",
     "example_dialogues",
-    "parametrised",
 ]

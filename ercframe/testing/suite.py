@@ -1,134 +1,18 @@
-"""Which checks concern which kind of component, and how to run them."""
+"""Running the checks that concern a component, one by one."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
-from pydantic import ValidationError
+import torch
 
-from ercframe.components import Component, ComponentConfig
-from ercframe.errors import InputError, SpecError
-from ercframe.testing import config_checks as config
-from ercframe.testing import dataset_checks as dataset
-from ercframe.testing import loss_checks as loss
-from ercframe.testing import row_checks as rows
-from ercframe.testing import shape_checks as shapes
-from ercframe.testing import training_checks as training
-from ercframe.testing import transform_checks as transform
+from ercframe.components import Component
+from ercframe.testing.catalogue import OF_ALL_SCENES, OF_ONE_SCENE, OF_SETTINGS, Check, checks_of, nothing_to_try
 from ercframe.testing.conversations import WIDTHS
-from ercframe.testing.scenes import scenes
-from ercframe.testing.trial import TRIALS
+from ercframe.testing.subject import Subject
 from ercframe.testing.verdicts import ContractError, NotApplicableError
-
-Check = Callable[..., None]
-
-EVERY_COMPONENT: tuple[Check, ...] = (config.settings_survive_yaml, config.settings_are_strict)
-EVERY_PART: tuple[Check, ...] = (
-    shapes.shapes_as_promised,
-    rows.gaps_are_not_read,
-    rows.order_of_dialogues_is_free,
-    training.inputs_are_not_changed,
-    training.every_parameter_learns,
-    training.every_input_is_read,
-    training.dtype_is_followed,
-    training.device_is_followed,
-    training.missing_modalities_stay_finite,
-    training.single_utterance_is_enough,
-    training.autocast_stays_finite,
-    training.results_repeat,
-    training.checkpoint_restores,
-)
-EVERY_MODEL_PART: tuple[Check, ...] = (
-    *EVERY_PART,
-    shapes.weights_are_distributions,
-    rows.dialogues_are_independent,
-    rows.dialogue_alone_gives_the_same,
-    rows.future_is_as_declared,
-)
-BY_KIND: dict[str, tuple[Check, ...]] = {
-    "encoder": EVERY_MODEL_PART,
-    "fusion": EVERY_MODEL_PART,
-    "classifier": EVERY_MODEL_PART,
-    "loss": (
-        *EVERY_PART,
-        loss.terms_are_as_declared,
-        loss.batches_add_up,
-        loss.nothing_scored_is_an_attached_zero,
-        loss.only_scored_rows_count,
-        loss.one_emotion_is_enough,
-    ),
-    "transform": (
-        transform.batch_is_not_changed,
-        transform.answers_are_kept,
-        transform.only_the_generator_decides,
-        transform.hidden_rows_are_recorded,
-        transform.every_batch_is_accepted,
-    ),
-    "dataset": (
-        dataset.info_fits_the_splits,
-        dataset.modalities_follow_the_recipe,
-        dataset.dialogues_are_well_formed,
-        dataset.ids_are_unique,
-        dataset.batches_can_be_made,
-        dataset.reading_repeats,
-    ),
-}
-SLOW_BY_KIND: dict[str, tuple[Check, ...]] = dict.fromkeys(TRIALS, (training.compiled_gives_the_same,))
-OF_SETTINGS = frozenset(EVERY_COMPONENT)
-OF_ALL_SCENES = frozenset({training.every_parameter_learns, training.every_input_is_read})
-OF_ONE_SCENE = frozenset({training.compiled_gives_the_same})
-
-
-def nothing_to_try() -> None:
-    """Stands for all checks of a component that needs something from outside, such as data on disk."""
-    raise NotApplicableError("example_configs is empty; give contract_checks the settings to try")
-
-
-class Subject:
-    """A component with settings.
-
-    Args:
-        component: its class.
-        settings: as a recipe would give them.
-        modalities: what a dataset is asked for.
-    """
-
-    def __init__(self, component: type[Component], settings: Mapping[str, object], modalities: Sequence[str]) -> None:
-        self.component, self.settings, self.modalities = component, dict(settings), tuple(modalities)
-
-    @cached_property
-    def config(self) -> ComponentConfig:
-        """The settings, validated."""
-        try:
-            return self.component.Config(**self.settings)
-        except ValidationError as error:
-            raise ContractError(
-                f"Config must accept these settings, from example_configs or the test: {error}"
-            ) from error
-
-    @cached_property
-    def trials(self) -> tuple[Any, ...]:
-        """The component in every scene that it accepts; at least one."""
-        constructor: Any = self.component
-        if self.component.kind == "dataset":
-            return (dataset.DatasetTrial(constructor, self.config, self.modalities),)
-        make: Any = transform.TransformTrial if self.component.kind == "transform" else TRIALS[self.component.kind]
-        accepted, refused = [], []
-        for scene in scenes(self.component.kind):
-            trial = make(constructor, self.config, scene)
-            try:
-                trial.build()
-            except (SpecError, InputError, ValueError) as error:
-                refused.append(f"{scene.name}: {error}")
-            else:
-                accepted.append(trial)
-        if not accepted:
-            raise ContractError("the component must build in some scene; refused:\n  " + "\n  ".join(refused))
-        return tuple(accepted)
 
 
 @dataclass(frozen=True)
@@ -160,7 +44,9 @@ class ContractCase:
             NotApplicableError: the check does not concern it, or it is known to fail.
         """
         try:
-            self._run()
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                self._run()
         except NotApplicableError:
             raise
         except Exception as error:
@@ -182,16 +68,17 @@ class ContractCase:
 
     def _run_in_scenes(self) -> None:
         reasons = []
-        for trial in self.subject.trials[:1] if self.check in OF_ONE_SCENE else self.subject.trials:
+        trials = self.subject.trials[: 1 if self.check in OF_ONE_SCENE else None]
+        for trial in trials:
             try:
                 self.check(trial)
             except NotApplicableError as reason:
                 reasons.append(str(reason))
             except Exception as error:
-                where = f" in the scene '{trial.scene.name}'" if hasattr(trial, "scene") else ""
-                error.add_note(where)
+                if hasattr(trial, "scene"):
+                    error.add_note(f" in the scene '{trial.scene.name}'")
                 raise
-        if len(reasons) == len(self.subject.trials):
+        if len(reasons) == len(trials):
             raise NotApplicableError("; ".join(dict.fromkeys(reasons)))
 
     def _told(self, error: Exception) -> str:
@@ -221,7 +108,7 @@ def contract_cases(
         ValueError: ``exceptions`` names no check of this kind.
     """
     known = dict(exceptions or {})
-    checks = SLOW_BY_KIND.get(component.kind, ()) if slow else (*EVERY_COMPONENT, *BY_KIND.get(component.kind, ()))
+    checks = checks_of(component.kind, slow)
     unknown = set(known) - {check.__name__ for check in checks}
     if unknown:
         raise ValueError(f"exceptions must name checks of the kind '{component.kind}' (got {sorted(unknown)})")
@@ -251,10 +138,10 @@ def contract_checks(
     Arguments as in :func:`contract_cases`.
     """
     cases = contract_cases(component, exceptions=exceptions, modalities=modalities, slow=slow, **settings)
-    return parametrised(cases)
+    return as_pytest(cases)
 
 
-def parametrised(cases: Sequence[ContractCase]) -> Callable[[ContractCase], None]:
+def as_pytest(cases: Sequence[ContractCase]) -> Callable[[ContractCase], None]:
     """A pytest test with one test case for each of ``cases``; what does not apply is skipped with its reason."""
     import pytest
 

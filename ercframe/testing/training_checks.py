@@ -47,13 +47,13 @@ def every_parameter_learns(trials: Sequence[Trial]) -> None:
     dead: dict[str, bool] = {}
     listed: dict[str, bool] = {}
     for trial in trials:
-        part = trial.build()
+        part = trial.build().train()
         gradients = _of_parameters(trial, part, {})
         lost = [name for name, g in gradients.items() if g is None and name not in part.may_be_idle]
         require(not lost, f"{_scene(trial)}: every parameter must get a gradient (none reaches {lost})")
         for name, gradient in gradients.items():
             dead[name] = dead.get(name, name not in part.may_be_idle) and not _arrives(gradient)
-        alone = _of_parameters(trial, part, {"lengths": (1,)}) if part.may_be_idle else {}
+        alone = _of_parameters(trial, part, {"lengths": (1, 1)}) if part.may_be_idle else {}
         for name, reason in part.may_be_idle.items():
             require(bool(reason.strip()), f"may_be_idle['{name}'] must give a reason")
             idle = name in gradients and not (_arrives(gradients[name]) and _arrives(alone[name]))

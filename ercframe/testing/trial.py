@@ -70,6 +70,8 @@ class Trial(ABC):
 
 
 class EncoderTrial(Trial):
+    """Features in, streams out."""
+
     def inputs(self, batch: Batch) -> dict[str, Tensor]:
         return dict(batch.features)
 
@@ -81,6 +83,8 @@ class EncoderTrial(Trial):
 
 
 class FusionTrial(Trial):
+    """Streams in, a joint representation out."""
+
     @property
     def spec(self) -> StreamSpec:
         """The streams that the fusion is built on."""
@@ -100,6 +104,8 @@ class FusionTrial(Trial):
 
 
 class ClassifierTrial(Trial):
+    """A fused representation in, logits out."""
+
     @property
     def spec(self) -> FusedSpec:
         """The fused representation that the classifier is built on."""
@@ -118,6 +124,8 @@ class ClassifierTrial(Trial):
 
 
 class LossTrial(Trial):
+    """All that a model computed in, the totals of the terms out."""
+
     rowwise = False
 
     @property

@@ -4,14 +4,14 @@ import pytest
 from small_corpus import bundle
 
 from ercframe import plugins
-from ercframe.testing import contract_cases, parametrised
+from ercframe.testing import as_pytest, contract_cases
 
 REGISTRY = plugins.load()
 COMPONENTS = [entry.component for entry in REGISTRY.entries()]
 
-test_contract = parametrised([case for component in COMPONENTS for case in contract_cases(component)])
+test_contract = as_pytest([case for component in COMPONENTS for case in contract_cases(component)])
 test_contract_slow = pytest.mark.slow(
-    parametrised([case for component in COMPONENTS for case in contract_cases(component, slow=True)])
+    as_pytest([case for component in COMPONENTS for case in contract_cases(component, slow=True)])
 )
 
 
@@ -24,3 +24,7 @@ def test_contract_of_a_bundle_on_disk(tmp_path, unscored):
     assert len(cases) == 8
     for case in cases:
         case.run()
+
+
+def test_every_installed_plugin_loads():
+    assert [f"{failure.origin}: {failure.cause}" for failure in REGISTRY.failures] == []

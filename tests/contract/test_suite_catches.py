@@ -10,7 +10,7 @@ import torch
 
 from ercframe import Component, Fusion, SpecError
 from ercframe.testing import ContractError, NotApplicableError, contract_cases, contract_checks
-from ercframe.testing.suite import BY_KIND, EVERY_COMPONENT, SLOW_BY_KIND
+from ercframe.testing.catalogue import BY_KIND, EVERY_COMPONENT, SLOW_BY_KIND
 
 COMPONENTS = [
     component

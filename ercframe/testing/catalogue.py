@@ -1,0 +1,86 @@
+"""Which checks concern which kind of component, and what each is tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ercframe.testing import config_checks as config
+from ercframe.testing import dataset_checks as dataset
+from ercframe.testing import loss_checks as loss
+from ercframe.testing import row_checks as rows
+from ercframe.testing import shape_checks as shapes
+from ercframe.testing import training_checks as training
+from ercframe.testing import transform_checks as transform
+from ercframe.testing.verdicts import NotApplicableError
+
+Check = Callable[..., None]
+
+EVERY_COMPONENT: tuple[Check, ...] = (config.settings_survive_yaml, config.settings_are_strict)
+EVERY_PART: tuple[Check, ...] = (
+    shapes.shapes_as_promised,
+    rows.gaps_are_not_read,
+    rows.order_of_dialogues_is_free,
+    training.inputs_are_not_changed,
+    training.every_parameter_learns,
+    training.every_input_is_read,
+    training.dtype_is_followed,
+    training.device_is_followed,
+    training.missing_modalities_stay_finite,
+    training.single_utterance_is_enough,
+    training.autocast_stays_finite,
+    training.results_repeat,
+    training.checkpoint_restores,
+)
+EVERY_MODEL_PART: tuple[Check, ...] = (
+    *EVERY_PART,
+    shapes.weights_are_distributions,
+    rows.dialogues_are_independent,
+    rows.dialogue_alone_gives_the_same,
+    rows.future_is_as_declared,
+)
+BY_KIND: dict[str, tuple[Check, ...]] = {
+    "encoder": EVERY_MODEL_PART,
+    "fusion": EVERY_MODEL_PART,
+    "classifier": EVERY_MODEL_PART,
+    "loss": (
+        *EVERY_PART,
+        loss.terms_are_as_declared,
+        loss.batches_add_up,
+        loss.nothing_scored_is_an_attached_zero,
+        loss.only_scored_rows_count,
+        loss.one_emotion_is_enough,
+    ),
+    "transform": (
+        transform.batch_is_not_changed,
+        transform.answers_are_kept,
+        transform.only_the_generator_decides,
+        transform.hidden_rows_are_recorded,
+        transform.every_batch_is_accepted,
+    ),
+    "dataset": (
+        dataset.info_fits_the_splits,
+        dataset.modalities_follow_the_recipe,
+        dataset.dialogues_are_well_formed,
+        dataset.ids_are_unique,
+        dataset.batches_can_be_made,
+        dataset.reading_repeats,
+    ),
+}
+SLOW_BY_KIND: dict[str, tuple[Check, ...]] = dict.fromkeys(
+    ("encoder", "fusion", "classifier", "loss"), (training.compiled_gives_the_same,)
+)
+
+# Every other check is tried on one scene after the other.
+OF_SETTINGS = frozenset(EVERY_COMPONENT)
+OF_ALL_SCENES = frozenset({training.every_parameter_learns, training.every_input_is_read})
+OF_ONE_SCENE = frozenset({training.compiled_gives_the_same})
+
+
+def checks_of(kind: str, slow: bool = False) -> tuple[Check, ...]:
+    """The checks that concern a kind of component: the slow ones, or all others."""
+    return SLOW_BY_KIND.get(kind, ()) if slow else (*EVERY_COMPONENT, *BY_KIND.get(kind, ()))
+
+
+def nothing_to_try() -> None:
+    """Stands for all checks of a component that needs something from outside, such as data on disk."""
+    raise NotApplicableError("example_configs is empty; give contract_checks the settings to try")
