@@ -45,7 +45,8 @@ def load(
     checked, problems = check(used, registry)
     findings += problems
     if not demo and "demo" in tree.children:  # a slip there should not wait for the day that somebody asks for a demo
-        findings += check(_on_generated_data(tree), registry)[1]
+        known = {(finding.place, finding.key) for finding in findings}
+        findings += [f for f in check(_on_generated_data(tree), registry)[1] if (f.place, f.key) not in known]
     sources = SourceMap(shown(path), dict(_places(used)), chain.extends)
     if checked is None or findings:
         raise sources.error(findings)

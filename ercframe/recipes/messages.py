@@ -26,11 +26,11 @@ _REQUIREMENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "dict_type": lambda _: "a mapping",
     "model_type": lambda _: "a mapping",
     "finite_number": lambda _: "finite",
-    "greater_than_equal": lambda ctx: f"at least {ctx['ge']}",
-    "greater_than": lambda ctx: f"above {ctx['gt']}",
-    "less_than_equal": lambda ctx: f"at most {ctx['le']}",
-    "less_than": lambda ctx: f"below {ctx['lt']}",
-    "multiple_of": lambda ctx: f"a multiple of {ctx['multiple_of']}",
+    "greater_than_equal": lambda ctx: f"at least {_number(ctx['ge'])}",
+    "greater_than": lambda ctx: f"above {_number(ctx['gt'])}",
+    "less_than_equal": lambda ctx: f"at most {_number(ctx['le'])}",
+    "less_than": lambda ctx: f"below {_number(ctx['lt'])}",
+    "multiple_of": lambda ctx: f"a multiple of {_number(ctx['multiple_of'])}",
     "string_pattern_mismatch": lambda ctx: f"text that matches {ctx['pattern']}",
     "string_too_short": lambda ctx: f"text of at least {ctx['min_length']} characters",
     "literal_error": lambda ctx: f"one of {_listed(ctx)}" if " or " in ctx["expected"] else ctx["expected"],
@@ -69,6 +69,10 @@ def _requirement(error: ErrorDetails) -> str:
     if error["type"] in _REQUIREMENTS:
         return _REQUIREMENTS[error["type"]](error.get("ctx", {}))
     return re.sub(r"^(Input|Value|.*?) should (be )?", "", error["msg"])
+
+
+def _number(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else str(bound)
 
 
 def _listed(ctx: Mapping[str, Any]) -> str:
