@@ -51,10 +51,9 @@ def print_bundle(bundle: Bundle) -> None:
     console.print(_facts(manifest))
     console.print(_splits(bundle))
     console.print(_modalities(manifest))
-    noticed = [f"{n.level:<7}  {n.message}" for n in manifest.noticed]
-    if noticed:
+    if manifest.noticed:
         console.print(Text("Noticed at import"))
-        console.print(Text("\n".join(noticed)))
+        console.print(_noticed(manifest))
 
 
 def _size(manifest: Manifest) -> str:
@@ -88,6 +87,13 @@ def _splits(bundle: Bundle) -> Table:
     for i, label in enumerate(manifest.labels):
         table.add_row(label, *(_with_share(int(of_split[i]), int(np.sum(of_split))) for of_split in counts))
     return table
+
+
+def _noticed(manifest: Manifest) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for noticed in sorted(manifest.noticed, key=lambda noticed: LEVELS.index(noticed.level)):
+        grid.add_row(Text(noticed.level, style=STYLES[noticed.level]), Text(noticed.message))
+    return grid
 
 
 def _with_share(count: int, total: int) -> str:

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,36 +116,13 @@ def test_what_cannot_be_done_is_said_plainly(ercframe: Run, arguments: tuple[str
     assert not Path("b").exists()
 
 
-def test_an_importer_in_a_loose_file(ercframe: Run) -> None:
-    Path("diary.py").write_text(
-        textwrap.dedent(
-            '''
-            """A diary as a corpus."""
-            from pathlib import Path
-            from ercframe import ComponentConfig, Corpus, DialogueRecord, Importer, UtteranceRecord, hookimpl
-
-            class Diary(Importer):
-                """One utterance for each line."""
-
-                name = "diary"
-
-                def __init__(self, config: ComponentConfig) -> None:
-                    pass
-
-                def read(self, source: Path) -> Corpus:
-                    lines = [UtteranceRecord(str(i), "me", 0, t) for i, t in enumerate(source.read_text().splitlines())]
-                    return Corpus("diary", ("calm",), (DialogueRecord("all", "train", tuple(lines)),))
-
-            @hookimpl
-            def ercframe_components():
-                return [Diary]
-            '''
-        )
-    )
+def test_the_importer_of_the_documentation(ercframe: Run, root: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (root / "docs/data.md").read_text(encoding="utf-8"), re.DOTALL)
+    Path("diary.py").write_text(code)
     Path("diary.txt").write_text("Rain.\nSun.\n")
     assert ercframe("import", "diary", "diary.txt", "data/diary", "--plugin", "diary.py")[0] == 0
-    code, out, _ = ercframe("show", "data/diary")
-    assert code == 0
+    shown, out, _ = ercframe("show", "data/diary")
+    assert shown == 0
     assert "data/diary: diary, 1 dialogue, 2 utterances" in out
     assert "no modality" in out
 
