@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from ercframe.testing import config_checks as config
 from ercframe.testing import dataset_checks as dataset
+from ercframe.testing import gradient_checks as gradients
 from ercframe.testing import loss_checks as loss
+from ercframe.testing import portability_checks as portability
+from ercframe.testing import repetition_checks as repetition
 from ercframe.testing import row_checks as rows
 from ercframe.testing import shape_checks as shapes
-from ercframe.testing import training_checks as training
 from ercframe.testing import transform_checks as transform
 from ercframe.testing.verdicts import NotApplicableError
 
@@ -20,16 +22,16 @@ EVERY_PART: tuple[Check, ...] = (
     shapes.shapes_as_promised,
     rows.gaps_are_not_read,
     rows.order_of_dialogues_is_free,
-    training.inputs_are_not_changed,
-    training.every_parameter_learns,
-    training.every_input_is_read,
-    training.dtype_is_followed,
-    training.device_is_followed,
-    training.missing_modalities_stay_finite,
-    training.single_utterance_is_enough,
-    training.autocast_stays_finite,
-    training.results_repeat,
-    training.checkpoint_restores,
+    gradients.every_parameter_learns,
+    gradients.every_input_is_read,
+    gradients.missing_modalities_stay_finite,
+    gradients.single_utterance_is_enough,
+    portability.dtype_is_followed,
+    portability.device_is_followed,
+    portability.autocast_stays_finite,
+    repetition.inputs_are_not_changed,
+    repetition.results_repeat,
+    repetition.checkpoint_restores,
 )
 EVERY_MODEL_PART: tuple[Check, ...] = (
     *EVERY_PART,
@@ -67,13 +69,13 @@ BY_KIND: dict[str, tuple[Check, ...]] = {
     ),
 }
 SLOW_BY_KIND: dict[str, tuple[Check, ...]] = dict.fromkeys(
-    ("encoder", "fusion", "classifier", "loss"), (training.compiled_gives_the_same,)
+    ("encoder", "fusion", "classifier", "loss"), (portability.compiled_gives_the_same,)
 )
 
 # Every other check is tried on one scene after the other.
 OF_SETTINGS = frozenset(EVERY_COMPONENT)
-OF_ALL_SCENES = frozenset({training.every_parameter_learns, training.every_input_is_read})
-OF_ONE_SCENE = frozenset({training.compiled_gives_the_same})
+OF_ALL_SCENES = frozenset({gradients.every_parameter_learns, gradients.every_input_is_read})
+OF_ONE_SCENE = frozenset({portability.compiled_gives_the_same})
 
 
 def checks_of(kind: str, slow: bool = False) -> tuple[Check, ...]:
