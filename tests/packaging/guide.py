@@ -24,7 +24,8 @@ class Block:
     @property
     def commands(self) -> list[str]:
         """What the reader is to type."""
-        return [line[2:] for line in self.text.splitlines() if line.startswith("$ ")]
+        lines = self.text.replace("\\\n", " ").splitlines()
+        return [" ".join(line[2:].split()) for line in lines if line.startswith("$ ")]
 
 
 def blocks(page: Path) -> Iterator[Block]:
