@@ -99,7 +99,7 @@ def _slot(registry: Registry, kind: str) -> Schema:
     names = [component.name for component in components]
     typed = [
         {
-            "if": {"required": ["type"], "properties": {"type": {"const": name}}},
+            "if": {"type": "object", "required": ["type"], "properties": {"type": {"const": name}}},
             "then": {"$ref": f"#/$defs/{kind}-{name}"},
         }
         for name in names
