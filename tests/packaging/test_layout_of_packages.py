@@ -95,6 +95,13 @@ def test_a_plugin_imports_only_what_any_plugin_may(name):
     assert {module for module in found if module.startswith("ercframe.")} <= {"ercframe.nn"}
 
 
+def test_every_part_of_the_core_has_its_layer():
+    (layered,) = [c for c in PROJECT["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    listed = {name for layer in layered["layers"] for name in layer.split(" | ")}
+    parts = {".".join(name.split(".")[:2]) for name in modules("ercframe")} - {"ercframe", "ercframe.__main__"}
+    assert listed == parts
+
+
 def test_import_directions_hold():
     api = pytest.importorskip("importlinter.api", reason="import-linter comes with the development tools")
     contracts = api.read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
