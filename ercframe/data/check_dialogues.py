@@ -99,7 +99,7 @@ def _leaks(bundle: Bundle, seen: _Seen) -> Iterator[Finding]:
     known = [name for name, splits in people.items() if "train" in splits and len(splits) > 1]
     if known:
         listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
-        text = f"{len(known)} of {counted(len(people), 'speaker')} are in train and in another split: {listed}"
+        text = f"{len(known):,} of {counted(len(people), 'speaker')} are in train and in another split: {listed}"
         yield Finding("note", "speakers", text)
 
 

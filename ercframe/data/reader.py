@@ -185,10 +185,10 @@ class Bundle:
         with (self.path / DIALOGUES).open("rb") as file:
             return self._parse(file, dialogue)
 
-    def records(self, dialogues: Sequence[int] | None = None) -> Iterable[dict[str, Any]]:
-        """Several dialogues, or all, as they stand in ``dialogues.jsonl``, one at a time."""
+    def records(self) -> Iterator[dict[str, Any]]:
+        """All dialogues as they stand in ``dialogues.jsonl``, one at a time."""
         with (self.path / DIALOGUES).open("rb") as file:
-            for dialogue in range(len(self)) if dialogues is None else dialogues:
+            for dialogue in range(len(self)):
                 yield self._parse(file, dialogue)
 
     def _parse(self, file: Any, dialogue: int) -> dict[str, Any]:

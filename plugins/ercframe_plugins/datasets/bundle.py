@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Annotated, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class BundleDataset(Dataset):
             "context: they are part of the dialogue but not scored.",
         )
         standardise: bool = Field(True, description="false: raw values, with unknown ones at the training mean.")
-        clip: float | Literal["manifest"] | None = Field(
+        clip: Annotated[float, Field(gt=0)] | Literal["manifest"] | None = Field(
             "manifest",
             description="Largest absolute value after standardisation; manifest: as the bundle says; null: no limit.",
         )
