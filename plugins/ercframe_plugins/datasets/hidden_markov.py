@@ -28,6 +28,9 @@ class EmotionChain:
     A lone speaker is pulled by nobody: that share, too, is drawn anew. A conversation starts from the uniform
     distribution. No emotion is preferred, so every utterance's emotion is uniform, too, before anything is observed.
 
+    Beliefs are distributions over the joint states, ``(B, J)`` float64. Only a sum over one speaker's emotions is
+    needed to move them, never a matrix of J times J.
+
     Args:
         labels: number of emotions, C.
         speakers: number of speakers, S.
@@ -36,30 +39,46 @@ class EmotionChain:
 
     Attributes:
         emotion: what each speaker feels in each joint state, ``(S, J)``.
-        move: probability of the next joint state (last axis) when a speaker (first axis) has the turn,
-            ``(S, J, J)`` float64.
     """
 
     def __init__(self, labels: int, speakers: int, persistence: float, pull: float) -> None:
-        self.labels, self.speakers = labels, speakers
+        self.labels, self.speakers, self.persistence = labels, speakers, persistence
         self.emotion = torch.tensor(list(itertools.product(range(labels), repeat=speakers))).T.contiguous()
-        self.move = torch.stack([self._move(s, persistence, pull) for s in range(speakers)])
+        pull = pull if speakers > 1 else 0.0
+        like_others_SJ = (self.emotion[:, None] == self.emotion[None, :]).sum(dim=1).double() - 1
+        self._enter_SJ = pull * like_others_SJ / max(speakers - 1, 1) + (1 - persistence - pull) / labels
 
-    def _move(self, s: int, persistence: float, pull: float) -> Tensor:
-        own_JC = one_hot(self.emotion[s], self.labels).double()
-        others_JC = one_hot(self.emotion, self.labels).sum(dim=0) - own_JC
-        kept_JC = persistence * own_JC + pull * others_JC / max(self.speakers - 1, 1)
-        next_JC = kept_JC + (1 - kept_JC.sum(dim=1, keepdim=True)) / self.labels
-        others_SJ = self.emotion[torch.arange(self.speakers) != s]
-        only_s_moves_JJ = (others_SJ[:, :, None] == others_SJ[:, None, :]).all(dim=0)
-        return next_JC[:, self.emotion[s]] * only_s_moves_JJ
+    def forward(self, belief_BJ: Tensor, speaker_B: Tensor) -> Tensor:
+        """The belief after a turn of these speakers, of which nothing is seen yet; id S: nobody speaks."""
+        moved_BJ = belief_BJ.clone()
+        for s in range(self.speakers):
+            rows = speaker_B == s
+            left_BJ = self._summed(belief_BJ[rows], s)
+            moved_BJ[rows] = self.persistence * belief_BJ[rows] + self._enter_SJ[s] * left_BJ
+        return moved_BJ
+
+    def backward(self, message_BJ: Tensor, speaker_B: Tensor) -> Tensor:
+        """The transpose of :meth:`forward`: how likely what follows a turn is, given the state before it."""
+        moved_BJ = message_BJ.clone()
+        for s in range(self.speakers):
+            rows = speaker_B == s
+            entered_BJ = self._summed(self._enter_SJ[s] * message_BJ[rows], s)
+            moved_BJ[rows] = self.persistence * message_BJ[rows] + entered_BJ
+        return moved_BJ
+
+    def _summed(self, x_BJ: Tensor, s: int) -> Tensor:
+        """Each entry replaced by the sum over all emotions that speaker ``s`` could have in its place."""
+        by_emotion = x_BJ.view(len(x_BJ), self.labels**s, self.labels, self.labels ** (self.speakers - 1 - s))
+        return by_emotion.sum(dim=2, keepdim=True).expand_as(by_emotion).reshape(x_BJ.shape)
 
     def draw(self, speaker_BL: Tensor, generator: torch.Generator) -> Tensor:
         """Draw what the one who speaks feels at every turn, ``(B, L)``, given who speaks, ``(B, L)``."""
-        state_B = torch.randint(self.emotion.shape[1], speaker_BL.shape[:1], generator=generator)
+        states = self.emotion.shape[1]
+        state_B = torch.randint(states, speaker_BL.shape[:1], generator=generator)
         drawn = []
         for speaker_B in speaker_BL.unbind(dim=1):
-            state_B = torch.multinomial(self.move[speaker_B, state_B], 1, generator=generator).squeeze(1)
+            belief_BJ = self.forward(one_hot(state_B, states).double(), speaker_B)
+            state_B = torch.multinomial(belief_BJ, 1, generator=generator).squeeze(1)
             drawn.append(self.emotion[speaker_B, state_B])
         return torch.stack(drawn, dim=1)
 
@@ -74,8 +93,8 @@ class EmotionChain:
             \beta_{t-1} \propto M_{s_t} (b_t \odot \beta_t), \qquad
             P(e_t^{s_t} = k \mid x_1, \dots, x_L) \propto \sum_{j:\, e^{s_t}(j) = k} \alpha_t(j)\, \beta_t(j)
 
-        where :math:`M_s` is ``move[s]`` and :math:`b_t(j)` the likelihood of turn :math:`t` under what its speaker
-        feels in joint state :math:`j`.
+        where :math:`M_s` moves the emotion of speaker :math:`s` (:meth:`forward`, :meth:`backward`) and :math:`b_t(j)`
+        is the likelihood of turn :math:`t` under what its speaker feels in joint state :math:`j`.
 
         Args:
             evidence_NC: log density of each utterance's features under each emotion, up to a constant per row; float64.
@@ -87,41 +106,31 @@ class EmotionChain:
             Rabiner (1989), "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition",
             sections III.A, III.B and V.A.
         """
-        nobody = self.speakers
-        speaker_BL = layout.to_padded(speaker_N).masked_fill(~layout.mask, nobody)
+        speaker_BL = layout.to_padded(speaker_N).masked_fill(~layout.mask, self.speakers)
         feels_NJ = self.emotion[speaker_N]
         seen_NJ = (evidence_NC - evidence_NC.amax(dim=1, keepdim=True)).exp().gather(1, feels_NJ)
         seen_BLJ = layout.to_padded(seen_NJ).masked_fill(~layout.mask[..., None], 1.0)
-        joint_BLJ = self._forward(speaker_BL, seen_BLJ)
+        joint_BLJ = self._alphas(speaker_BL, seen_BLJ)
         if future:
-            joint_BLJ = joint_BLJ * self._backward(speaker_BL, seen_BLJ)
-        joint_NJ = layout.from_padded(joint_BLJ)
-        emotion_NC = torch.zeros_like(evidence_NC).scatter_add(1, feels_NJ, joint_NJ)
+            joint_BLJ = joint_BLJ * self._betas(speaker_BL, seen_BLJ)
+        emotion_NC = torch.zeros_like(evidence_NC).scatter_add(1, feels_NJ, layout.from_padded(joint_BLJ))
         return emotion_NC / emotion_NC.sum(dim=1, keepdim=True)
 
-    def _forward(self, speaker_BL: Tensor, seen_BLJ: Tensor) -> Tensor:
-        message_BJ, messages = torch.ones_like(seen_BLJ[:, 0]), []
+    def _alphas(self, speaker_BL: Tensor, seen_BLJ: Tensor) -> Tensor:
+        alpha_BJ, alphas = _scaled(torch.ones_like(seen_BLJ[:, 0])), []
         for t in range(speaker_BL.shape[1]):
-            message_BJ = _scaled(_through(message_BJ, self.move, speaker_BL[:, t]) * seen_BLJ[:, t])
-            messages.append(message_BJ)
-        return torch.stack(messages, dim=1)
+            alpha_BJ = _scaled(self.forward(alpha_BJ, speaker_BL[:, t]) * seen_BLJ[:, t])
+            alphas.append(alpha_BJ)
+        return torch.stack(alphas, dim=1)
 
-    def _backward(self, speaker_BL: Tensor, seen_BLJ: Tensor) -> Tensor:
-        message_BJ, messages = torch.ones_like(seen_BLJ[:, 0]), []
+    def _betas(self, speaker_BL: Tensor, seen_BLJ: Tensor) -> Tensor:
+        beta_BJ, betas = _scaled(torch.ones_like(seen_BLJ[:, 0])), []
         for t in reversed(range(speaker_BL.shape[1])):
-            messages.append(message_BJ)
-            message_BJ = _scaled(_through(message_BJ * seen_BLJ[:, t], self.move.mT, speaker_BL[:, t]))
-        return torch.stack(messages[::-1], dim=1)
-
-
-def _through(message_BJ: Tensor, move_SJJ: Tensor, speaker_B: Tensor) -> Tensor:
-    """Each row times its speaker's matrix; where nobody speaks, after a dialogue's end, the row stays."""
-    moved_BJ = message_BJ.clone()
-    for s, move_JJ in enumerate(move_SJJ):
-        rows = speaker_B == s
-        moved_BJ[rows] = message_BJ[rows] @ move_JJ
-    return moved_BJ
+            betas.append(beta_BJ)
+            beta_BJ = _scaled(self.backward(seen_BLJ[:, t] * beta_BJ, speaker_BL[:, t]))
+        return torch.stack(betas[::-1], dim=1)
 
 
 def _scaled(message_BJ: Tensor) -> Tensor:
+    """Rows that sum to 1, so that long dialogues do not underflow."""
     return message_BJ / message_BJ.sum(dim=1, keepdim=True)

@@ -22,7 +22,7 @@ EMOTIONS = (
     *("neutral", "happy", "sad", "angry", "excited", "frustrated", "surprised", "afraid"),
     *("disgusted", "calm", "bored", "proud", "ashamed", "hopeful", "jealous", "grateful"),
 )
-MOST_JOINT_STATES = 512
+MOST_JOINT_STATES = 1024
 OTHER_WIDTH = 24
 OTHER_INFORMATIVENESS = 1.2
 
