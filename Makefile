@@ -5,7 +5,7 @@
 
 check: lint types imports docs test slow demo
 
-demo:  ## the recipe of the README on generated conversations, about two minutes
+demo:  ## the recipe of the README on generated conversations
 	ercframe run recipes/sdt_iemocap.yaml --demo
 
 test:  ## the quick tests

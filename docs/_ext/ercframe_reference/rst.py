@@ -21,6 +21,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[i
 
 
 def toctree(names: Iterable[str], hidden: bool = False) -> str:
-    """The pages below this one."""
-    options = ["   :hidden:"] if hidden else ["   :maxdepth: 1"]
+    """The pages below this one and below those."""
+    options = ["   :hidden:"] if hidden else ["   :maxdepth: 2"]
     return "\n".join([".. toctree::", *options, "", *(f"   {name}" for name in names)]) + "\n"
