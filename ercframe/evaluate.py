@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ercframe.data.dialogue import Dialogue, collate
+from ercframe.errors import RunError
 from ercframe.metrics import Scores
 from ercframe.model import Learner
 from ercframe.tensors import Batch, ModelOutput
@@ -23,15 +24,23 @@ def batches(dialogues: Sequence[Dialogue], size: int) -> Iterator[Batch]:
         yield collate([dialogues[i] for i in range(start, min(start + size, len(dialogues)))])
 
 
+@torch.inference_mode()
 def score(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device, classes: int) -> Scores:
     """Score the model's predictions for the scored utterances of ``dialogues``.
 
     The results stay on the device until all batches are through.
+
+    Raises:
+        RunError: the model puts out NaN, which would count as a prediction of some class.
     """
-    predicted, labels = [], []
+    predicted, labels, broken = [], [], []
     for batch, output in _outputs(learner, dialogues, size, device):
-        predicted.append(output.decision.logits[batch.scored].argmax(dim=-1))
-        labels.append(batch.labels[batch.scored])
+        logits_SC = output.decision.logits.index_select(0, batch.scored)
+        predicted.append(logits_SC.argmax(dim=-1))
+        labels.append(batch.labels.index_select(0, batch.scored))
+        broken.append(logits_SC.isnan().any())
+    if bool(torch.stack(broken).any()):
+        raise RunError("the model's logits must be numbers (got NaN). A lower trainer.optimizer.lr often helps.")
     return Scores.of(torch.cat(predicted).cpu(), torch.cat(labels).cpu(), classes)
 
 
@@ -52,6 +61,7 @@ class Record:
     representations: Mapping[str, Tensor]
 
 
+@torch.inference_mode()
 def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device) -> Record:
     """Run the model over ``dialogues`` and keep what reports are made of."""
     kept: dict[str, dict[str, list[Tensor]]] = {"probabilities": {}, "weights": {}, "heads": {}, "representations": {}}
@@ -73,7 +83,8 @@ def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: t
 
 def rows(found: Record, dialogues: Sequence[Dialogue], split: str, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
     """One row for each scored utterance, as ``predictions.jsonl`` keeps it."""
-    probabilities, weights = found.probabilities.tolist(), {k: x.tolist() for k, x in found.weights.items()}
+    probabilities = found.probabilities.tolist()
+    weights, heads = ({k: x.tolist() for k, x in part.items()} for part in (found.weights, found.heads))
     n = -1
     for dialogue in dialogues:
         for utterance, label in zip(dialogue.utterances, dialogue.labels.tolist(), strict=True):
@@ -88,17 +99,22 @@ def rows(found: Record, dialogues: Sequence[Dialogue], split: str, labels: Seque
                 "speaker": utterance.speaker,
                 **({"text": utterance.text} if utterance.text else {}),
                 "label": labels[label],
-                "prediction": labels[max(range(len(p)), key=p.__getitem__)],
+                "prediction": labels[_largest(p)],
                 "probabilities": {name: round(value, 6) for name, value in zip(labels, p, strict=True)},
                 **({"weights": {name: w[n] for name, w in weights.items()}} if weights else {}),
+                **({"heads": {name: labels[_largest(h[n])] for name, h in heads.items()}} if heads else {}),
             }
+
+
+def _largest(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)
 
 
 def _outputs(
     learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device
 ) -> Iterator[tuple[Batch, ModelOutput]]:
+    """Batch by batch; whoever asks switches to inference mode, which must not stay on in a generator left half-way."""
     learner.eval()
-    with torch.inference_mode():
-        for host_batch in batches(dialogues, size):
-            batch = host_batch.to(device, non_blocking=True)
-            yield batch, learner.model(batch.features, batch.context)
+    for host_batch in batches(dialogues, size):
+        batch = host_batch.to(device, non_blocking=True)
+        yield batch, learner.model(batch.features, batch.context)

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -39,45 +39,52 @@ class Reporter(Protocol):
         """Told after each epoch."""
 
     def seed_done(self, seed: int) -> None:
-        """Told after each seed, also when it was interrupted."""
+        """Told after the training of each seed, however it ended."""
 
 
 def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
     """Run a recipe: probe it, train every seed, write the run folder, return it with the summary.
 
     Ctrl-C ends the seed at hand with the epochs it has and leaves the other seeds out; the summary then says
-    ``"status": "interrupted"``.
+    ``"status": "interrupted"``. Whatever else stops a run, the summary says ``"failed"`` and holds the finished seeds.
 
     Raises:
         InputError: the probe found a fault, or the run folder cannot be made.
-        RunError: training diverged.
+        RunError: training diverged, or a file could not be read or written.
     """
     recipe = experiment.loaded.recipe
     device = choose_device(recipe.trainer.device)
     learner = _new_learner(experiment, recipe.protocol.seed_list()[0], device)
-    warnings = probe(learner, probe_batch(experiment.splits.train).to(device))
+    warnings = probe(learner, probe_batch(experiment.splits.train).to(device), len(experiment.info.labels))
     parameters = sum(p.numel() for p in learner.parameters())
     del learner
     folder = RunFolder.create(root, recipe.name)
-    copies = [f"plugins/{file.name}" for file in recipe.plugin_files]
-    folder.write_recipe(recipe.to_yaml(copies), recipe.plugin_files)
-    folder.write_environment(device, _origins(experiment))
-    reporter.started(experiment, folder, parameters, warnings)
-    status = "finished"
     seeds: list[dict[str, Any]] = []
-    for seed in recipe.protocol.seed_list():
-        try:
+
+    def keep(status: str) -> dict[str, Any]:
+        summary = summarise(experiment, seeds, parameters, status)
+        folder.write_summary(summary)
+        return summary
+
+    try:
+        folder.write_recipe(recipe.to_yaml(folder.copy_plugins(recipe.plugin_files)))
+        folder.write_environment(device, _origins(experiment))
+        reporter.started(experiment, folder, parameters, warnings)
+        for seed in recipe.protocol.seed_list():
             found, status = _run_seed(experiment, seed, folder.seed(seed), device, reporter)
-        except RunError:
-            folder.write_summary(summarise(experiment, seeds, parameters, "failed"))
-            raise
-        seeds += found
-        folder.write_summary(summarise(experiment, seeds, parameters, "running"))
-        if status != "finished":
-            break
-    summary = summarise(experiment, seeds, parameters, status)
-    folder.write_summary(summary)
-    return folder, summary
+            seeds += found
+            if status == "interrupted":
+                break
+            keep("running")
+    except KeyboardInterrupt:
+        status = "interrupted"
+    except Exception as error:
+        with suppress(OSError):  # a full disk may be what stopped the run
+            keep("failed")
+        if isinstance(error, OSError):
+            raise RunError(f"the run in {folder.path} could not go on: {error}") from error
+        raise
+    return folder, keep(status)
 
 
 def _run_seed(
@@ -85,6 +92,7 @@ def _run_seed(
 ) -> tuple[list[dict[str, Any]], str]:
     """Train one seed; its summary (none where no epoch ended) and ``finished`` or ``interrupted``."""
     epochs: list[Epoch] = []
+    concluded: list[dict[str, Any]] = []
     started, status = time.perf_counter(), "finished"
     learner = _new_learner(experiment, seed, device)
 
@@ -100,10 +108,17 @@ def _run_seed(
         fit(learner, experiment, seed, device, observe)
     except KeyboardInterrupt:
         status = "interrupted"
-    reporter.seed_done(seed)
+    finally:
+        reporter.seed_done(seed)
     if not epochs:
-        return [], status
-    return [_conclude(experiment, seed, learner, epochs, folder, device, time.perf_counter() - started)], status
+        return concluded, status
+    seconds = time.perf_counter() - started
+    try:
+        with interrupt_deferred():  # the epochs are there: they must not be lost for want of a few seconds
+            concluded.append(_conclude(experiment, seed, learner, epochs, folder, device, seconds))
+    except KeyboardInterrupt:
+        status = "interrupted"
+    return concluded, status
 
 
 def _conclude(
@@ -129,6 +144,7 @@ def _conclude(
             found = record(learner, dialogues, size, device)
             predictions += list(rows(found, dialogues, split, labels))
             representations |= {f"{split}.{name}": x for name, x in found.representations.items()}
+            representations[f"{split}.label"] = torch.cat([dialogue.labels for dialogue in dialogues])
     folder.write_predictions(predictions)
     folder.write_representations(representations)
     return seed_summary(seed, epochs, chosen, recipe.protocol, seconds)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -46,11 +46,21 @@ class RunFolder:
                 raise InputError(f"cannot make the run folder {path}: {error.strerror}") from error
         raise InputError(f"cannot find a free name for a run folder under {root / recipe}")
 
-    def write_recipe(self, text: str, plugin_files: Iterable[Path]) -> None:
-        """Keep the resolved recipe, and copies of the plugin files it names."""
-        for file in plugin_files:
+    def copy_plugins(self, files: Iterable[Path]) -> list[str]:
+        """Keep copies of plugin files; their paths in this folder, different also where two files share a name."""
+        names: list[str] = []
+        for file in files:
+            name, times = file.name, 1
+            while name in names:
+                times += 1
+                name = f"{file.stem}_{times}{file.suffix}"
+            names.append(name)
             (self.path / "plugins").mkdir(exist_ok=True)
-            shutil.copyfile(file, self.path / "plugins" / file.name)
+            shutil.copyfile(file, self.path / "plugins" / name)
+        return [f"plugins/{name}" for name in names]
+
+    def write_recipe(self, text: str) -> None:
+        """Keep the resolved recipe."""
         write_text(self.path / "recipe.yaml", text)
 
     def write_environment(self, device: torch.device, origins: Mapping[str, Origin]) -> None:
@@ -86,9 +96,11 @@ class SeedFolder:
         write_json_lines(self.path / "predictions.jsonl", rows)
 
     def write_representations(self, tensors: Mapping[str, Tensor]) -> None:
-        """Keep what the model computed for every utterance, named ``split.name``."""
-        path = self.path / "representations.safetensors"
-        write_atomically(path, lambda temporary: save_file(dict(tensors), temporary))
+        """Keep what the model computed for every utterance, named ``split.name``.
+
+        ``split.label`` says whose they are: rows in which it is not -1 stand in the order of the split's predictions.
+        """
+        _save_tensors(self.path / "representations.safetensors", tensors)
 
     def checkpoint(self, which: str) -> Path:
         """The weights of the ``best`` or the ``last`` epoch."""
@@ -99,10 +111,8 @@ class SeedFolder:
 
         The best epoch's file is another name for the same bytes where the file system can do that.
         """
-        tensors = {name: x.detach().cpu().contiguous() for name, x in learner.state_dict().items()}
-        metadata = {"epoch": str(epoch), "ercframe": ercframe.__version__}
         last = self.checkpoint("last")
-        write_atomically(last, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+        _save_tensors(last, learner.state_dict(), {"epoch": str(epoch), "ercframe": ercframe.__version__})
         if is_best:
             write_atomically(self.checkpoint("best"), lambda temporary: link_or_copy(last, temporary))
 
@@ -111,6 +121,20 @@ class SeedFolder:
         with safe_open(self.checkpoint(which), framework="pt") as file:
             learner.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - no mapping
             return int(file.metadata()["epoch"])
+
+
+def _save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write safetensors atomically.
+
+    Raises:
+        OSError: the file cannot be written; safetensors itself has an error of its own for that.
+    """
+    # Copies, since a file may not hold one tensor under two names, which is what tied weights are.
+    held = {name: x.detach().to("cpu", copy=True).contiguous() for name, x in tensors.items()}
+    try:
+        write_atomically(path, lambda temporary: save_file(held, temporary, metadata=metadata))
+    except SafetensorError as error:
+        raise OSError(f"{path}: {error}") from error
 
 
 def environment(device: torch.device, origins: Mapping[str, Origin]) -> dict[str, Any]:

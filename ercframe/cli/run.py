@@ -45,7 +45,11 @@ def run(
     if demo and loaded.recipe.data_help:
         console.print(f"\nTo train on the real corpus:\n{loaded.recipe.data_help}", markup=False, highlight=False)
     if summary["status"] == "interrupted":
-        errors.print("Interrupted: the table holds the epochs that were finished; the run folder can be used.")
+        errors.print(
+            "Interrupted: the table holds the epochs that were finished; the run folder can be used."
+            if summary["seeds"]
+            else "Interrupted before the end of the first epoch: there is no result."
+        )
         return 130
     return 0
 

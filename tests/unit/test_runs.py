@@ -4,9 +4,10 @@ import re
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
-from ercframe import InputError
+from ercframe import InputError, runs
 from ercframe.registry import Origin
 from ercframe.runs import RunFolder, environment
 
@@ -27,9 +28,44 @@ def test_a_root_that_is_a_file_is_refused(tmp_path):
 def test_the_recipe_is_kept_with_copies_of_its_plugins(tmp_path):
     (tmp_path / "my_fusion.py").write_text("x = 1\n")
     folder = RunFolder.create(tmp_path, "mine")
-    folder.write_recipe("a: 1\n", [tmp_path / "my_fusion.py"])
+    assert folder.copy_plugins([tmp_path / "my_fusion.py"]) == ["plugins/my_fusion.py"]
+    folder.write_recipe("a: 1\n")
     assert (folder.path / "recipe.yaml").read_text() == "a: 1\n"
     assert (folder.path / "plugins" / "my_fusion.py").read_text() == "x = 1\n"
+
+
+def test_plugin_files_of_one_name_are_all_kept(tmp_path):
+    files = [
+        tmp_path / folder / name for folder, name in [("a", "x.py"), ("b", "x.py"), ("c", "x.py"), ("d", "x_2.py")]
+    ]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(file.parent.name)
+    folder = RunFolder.create(tmp_path, "mine")
+    copies = folder.copy_plugins(files)
+    assert len(set(copies)) == 4
+    assert [(folder.path / copy).read_text() for copy in copies] == ["a", "b", "c", "d"]
+
+
+def test_tied_weights_are_kept(tmp_path):
+    seed = RunFolder.create(tmp_path, "mine").seed(0)
+    tied = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    tied[1].weight = tied[0].weight
+    seed.save_checkpoint(tied, 1, is_best=True)
+    other = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    seed.load_checkpoint("best", other)
+    assert torch.equal(other[0].weight, tied[0].weight)
+    assert torch.equal(other[1].weight, tied[0].weight)
+
+
+def test_weights_that_cannot_be_written_are_an_error_of_the_system(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(runs, "save_file", full)
+    seed = RunFolder.create(tmp_path, "mine").seed(0)
+    with pytest.raises(OSError, match=r"weights.safetensors: I/O error: No space left"):
+        seed.save_checkpoint(nn.Linear(2, 2), 1, is_best=True)
 
 
 def test_best_stays_when_last_moves_on(tmp_path):
