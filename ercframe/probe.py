@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -20,22 +21,23 @@ PROBE_DIALOGUES, PROBE_TURNS = 4, 8
 
 def probe_batch(dialogues: Sequence[Dialogue]) -> Batch:
     """A batch of a few dialogues with scored labels, of about eight turns where there are such."""
-    scored = [d for d in dialogues if bool((d.labels >= 0).any())]
-    return collate(sorted(scored, key=lambda d: abs(len(d) - PROBE_TURNS))[:PROBE_DIALOGUES])
+    scored = (d for d in dialogues if bool((d.labels >= 0).any()))  # one at a time: a corpus may not fit into memory
+    return collate(heapq.nsmallest(PROBE_DIALOGUES, scored, key=lambda d: abs(len(d) - PROBE_TURNS)))
 
 
-def probe(learner: Learner, batch: Batch) -> list[str]:
+def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:
     """Send a batch forward and backward, then restore random state, buffers, mode and gradients.
 
     Args:
         learner: on its device.
         batch: on the same device, with at least one scored utterance.
+        classes: number of emotions, C.
 
     Returns:
         warnings: parameters whose gradient is all zeros.
 
     Raises:
-        InputError: a shape or value is wrong, a stream is read by nobody, or a parameter is out of reach.
+        InputError: a shape, value or gradient is wrong, a stream is read by nobody, or a parameter is out of reach.
     """
     with _undisturbed(learner):
         streams = learner.model.encoder(batch.features, batch.context)
@@ -43,12 +45,14 @@ def probe(learner: Learner, batch: Batch) -> list[str]:
         leaves = Streams({name: x.detach().requires_grad_() for name, x in streams.items()})
         fused = learner.model.fusion(leaves, batch.context)
         output = ModelOutput(leaves, fused, learner.model.classifier(fused, batch.context))
+        _raise_on(_output_problems(learner, output, batch, classes))  # before the losses, which rely on the shapes
         terms = learner.objective(output, batch)
-        _raise_on([*_output_problems(learner, output, batch), *_term_problems(learner, terms)])
+        _raise_on(_term_problems(learner, terms))
         learner.objective.total(terms).backward()  # type: ignore[no-untyped-call]
         _raise_on(_unread(learner, leaves))
         _continue_backward(streams, leaves)
         _raise_on(_unreached(learner))
+        _raise_on(_not_finite(learner))
         return _all_zero(learner)
 
 
@@ -74,7 +78,8 @@ def _undisturbed(learner: Learner) -> Iterator[None]:
             learner.train(was_training)
             learner.zero_grad(set_to_none=True)
             for name, buffer in learner.named_buffers():
-                buffer.copy_(buffers[name])
+                if name in buffers:  # one made by forward, such as a table of positions, may stay
+                    buffer.copy_(buffers[name])
 
 
 def _raise_on(found: Iterable[Problem]) -> None:
@@ -102,7 +107,7 @@ def _stream_problems(learner: Learner, streams: Streams, batch: Batch) -> list[P
     return [p for s, x in streams.items() for p in _tensor_problems(who, f"stream {s}", x, (rows, promised[s]))]
 
 
-def _output_problems(learner: Learner, output: ModelOutput, batch: Batch) -> list[Problem]:
+def _output_problems(learner: Learner, output: ModelOutput, batch: Batch, classes: int) -> list[Problem]:
     model, rows = learner.model, len(batch.labels)
     who, spec, fused = _label(model.fusion), model.fusion.spec, output.fused
     problems = list(_tensor_problems(who, "joint", fused.joint, (rows, spec.width)))
@@ -114,8 +119,7 @@ def _output_problems(learner: Learner, output: ModelOutput, batch: Batch) -> lis
     for part, weights in ((model.fusion, fused.weights), (model.classifier, output.decision.weights)):
         for name, x in weights.items():
             problems += _tensor_problems(_label(part), f"weights[{name}]", x, (rows, *x.shape[1:]))
-    logits = output.decision.logits
-    problems += _tensor_problems(_label(model.classifier), "logits", logits, (rows, logits.shape[-1]))
+    problems += _tensor_problems(_label(model.classifier), "logits", output.decision.logits, (rows, classes))
     return problems
 
 
@@ -167,6 +171,18 @@ def _unreached(learner: Learner) -> Iterator[Problem]:
                 _label(part),
                 ", ".join(lost),
                 "no gradient reaches it: use it in forward, remove it, or list it in may_be_idle with the reason",
+            )
+
+
+def _not_finite(learner: Learner) -> Iterator[Problem]:
+    """Gradients that would destroy the weights at the first step, though the loss itself is finite."""
+    grads = {name: p.grad for name, p in learner.named_parameters() if p.grad is not None}
+    broken = [name for name, grad in grads.items() if not bool(torch.isfinite(grad).all())]
+    for prefix, part in _parts(learner).items():
+        own = [name.removeprefix(prefix) for name in broken if name.startswith(prefix)]
+        if own:
+            yield Problem(
+                _label(part), "gradients", f"must be finite (got NaN or Inf in {len(own)}, the first that of {own[0]})"
             )
 
 

@@ -25,6 +25,7 @@ from ercframe.objective import Objective
 from ercframe.probe import probe, probe_batch
 
 MODALITIES = ("text", "audio")
+CLASSES = 2
 
 
 class Own(Encoder):
@@ -110,19 +111,19 @@ def batch():
 
 def problems(learner, batch):
     with pytest.raises(InputError) as caught:
-        probe(learner, batch)
+        probe(learner, batch, CLASSES)
     return [(p.where, p.what, p.message) for p in caught.value.problems]
 
 
 def test_parts_that_fit_pass(batch):
-    assert probe(learner(), batch) == []
+    assert probe(learner(), batch, CLASSES) == []
 
 
 def test_random_state_buffers_gradients_and_mode_are_as_before(batch):
     one = learner().eval()
     state = {name: x.clone() for name, x in one.state_dict().items()}
     before = torch.get_rng_state()
-    probe(one, batch)
+    probe(one, batch, CLASSES)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(x, state[name]) for name, x in one.state_dict().items())
     assert all(p.grad is None for p in one.parameters())
@@ -158,7 +159,7 @@ def test_parameters_out_of_reach_are_named(batch):
 def test_parameters_declared_idle_pass(batch):
     spare = Spare()
     spare.may_be_idle = {"unused.weight": "kept for later", "unused.bias": "kept for later"}
-    assert probe(learner(classifier=spare), batch) == []
+    assert probe(learner(classifier=spare), batch, CLASSES) == []
 
 
 class Detached(Added):
@@ -172,7 +173,7 @@ class Detached(Added):
 
 
 def test_all_zero_gradients_are_a_warning(batch):
-    warnings = probe(learner(fusion=Detached()), batch)
+    warnings = probe(learner(fusion=Detached()), batch, CLASSES)
     assert "the gradient of model.encoder.linear.text_text.weight was all zeros in the probe" in warnings
 
 
@@ -205,6 +206,53 @@ def test_values_that_are_not_finite_are_named(batch):
     assert ("fusion 'infinite'", "joint", "must be finite (got NaN or Inf)") in problems(
         learner(fusion=Infinite()), batch
     )
+
+
+class Miscounting(Linear):
+    """Scores one emotion too many, or too few, than there are."""
+
+    name = "miscounting"
+
+    def __init__(self, classes):
+        super().__init__()
+        self.linear = nn.Linear(4, classes)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_classifier_must_score_every_emotion_and_no_other(batch, classes):
+    assert problems(learner(classifier=Miscounting(classes)), batch) == [
+        ("classifier 'miscounting'", "logits", f"must have shape (8, 2) (got (8, {classes}))")
+    ]
+
+
+class Steep(Added):
+    """Finite itself, with an infinite slope."""
+
+    name = "steep"
+
+    def forward(self, streams, context):
+        whole = super().forward(streams, context)
+        return FusionOutput(whole.joint + (0 * whole.joint).sqrt(), whole.by_modality)
+
+
+def test_gradients_that_are_not_finite_are_named(batch):
+    (found,) = problems(learner(fusion=Steep()), batch)
+    assert found[:2] == ("encoder 'own'", "gradients")
+    assert found[2].startswith("must be finite (got NaN or Inf in 6, the first that of linear.text_text.weight")
+
+
+class Lazy(Own):
+    """Makes a buffer when it first needs one."""
+
+    name = "lazy"
+
+    def forward(self, features, context):
+        self.register_buffer("table", torch.ones(3), persistent=False)
+        return super().forward({m: x * self.table for m, x in features.items()}, context)
+
+
+def test_a_buffer_that_forward_makes_may_stay(batch):
+    assert probe(learner(Lazy()), batch, CLASSES) == []
 
 
 class Misnamed(CrossEntropy):
@@ -264,7 +312,7 @@ def test_an_encoder_without_parameters_has_none_to_reach(batch):
             super().__init__()
             self.linear = nn.Linear(3, 2)
 
-    assert probe(learner(Through(), Three(), Narrow()), batch) == []
+    assert probe(learner(Through(), Three(), Narrow()), batch, CLASSES) == []
 
 
 def test_the_probe_batch_has_scored_dialogues_of_about_eight_turns():
