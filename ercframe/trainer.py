@@ -26,7 +26,7 @@ class Epoch:
 
     Attributes:
         number: from 1.
-        loss: the weighed objective, in nats, mean over the epoch.
+        loss: the weighed objective, in nats, mean over the epoch's batches.
         terms: each loss term, unweighed, in nats per counted row.
         dev, test: scores; None where the protocol does not score them after each epoch.
         seconds: how long training and scoring took.
@@ -55,7 +55,7 @@ def fit(learner: Learner, experiment: Experiment, seed: int, device: torch.devic
         observe: called after each epoch.
 
     Raises:
-        RunError: a loss term is no longer finite.
+        RunError: a loss term is no longer finite, or the model puts out NaN.
     """
     settings, protocol = experiment.loaded.recipe.trainer, experiment.loaded.recipe.protocol
     optimizer = make_optimizer(settings.optimizer, learner)
@@ -155,13 +155,16 @@ def choose_device(name: str) -> torch.device:
     """The device a recipe asks for.
 
     Raises:
-        InputError: it asks for CUDA where there is none.
+        InputError: it asks for a CUDA device that there is not.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"trainer.device must be a device of this machine (got '{name}', but PyTorch finds no CUDA)")
-    return torch.device(name)
+    device, count = torch.device(name), torch.cuda.device_count()
+    if device.index is not None and device.index >= count:
+        raise InputError(f"trainer.device must be a device of this machine: cuda:0 to cuda:{count - 1} (got '{name}')")
+    return device
 
 
 def _scores(learner: Learner, experiment: Experiment, device: torch.device) -> tuple[Scores | None, Scores | None]:

@@ -9,6 +9,7 @@ import yaml
 
 from ercframe import InputError, RunError, recipes
 from ercframe.build import assemble
+from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import OptimizerSettings
 from ercframe.trainer import Choice, Epoch, best, choose_device, fit, make_optimizer, train_epoch, training_batches
@@ -125,6 +126,23 @@ def test_optimizers_by_name(experiment, name, kind):
 def test_a_loss_that_is_no_longer_finite_stops_with_the_term(experiment):
     with pytest.raises(RunError, match=r"epoch \d+: the loss must be finite \(got NaN or Inf in task.nll\)"):
         train(experiment("trainer.optimizer={name: sgd, lr: 1e30}", "trainer.epochs=5"))
+
+
+def test_a_model_that_puts_out_nan_gets_no_score(experiment):
+    made = experiment()
+    learner = made.learner()
+    torch.nn.init.constant_(next(learner.model.parameters()), float("nan"))
+    with pytest.raises(RunError, match=r"logits must be numbers \(got NaN\)"):
+        score(learner, made.splits.dev, 4, CPU, 4)
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_a_cuda_device_that_there_is_not_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(InputError, match=r"must be a device of this machine: cuda:0 to cuda:1 \(got 'cuda:2'\)"):
+        choose_device("cuda:2")
 
 
 def test_cuda_is_refused_where_there_is_none(monkeypatch):
