@@ -49,11 +49,11 @@ class Objective(nn.Module):
     def weight(self, name: str) -> float:
         """The weight of the term ``slot.term``."""
         slot, _, term = name.partition(".")
-        weight = self.weights[slot]
+        weight, loss = self.weights[slot], self.losses[slot]
         if not isinstance(weight, Mapping):
             return weight
-        prefix = prefix_of(term, weight)
-        return 1.0 if prefix is None else weight[prefix]
+        assert isinstance(loss, Loss)
+        return weight.get(prefix_of(term, loss.terms) or "", 1.0)
 
     def predictions(self, output: ModelOutput) -> dict[str, Tensor]:
         """Logits ``(N, C)`` of the losses' auxiliary heads, named ``slot.head``."""
@@ -65,8 +65,8 @@ class Objective(nn.Module):
 
 
 def prefix_of(term: str, prefixes: Iterable[str]) -> str | None:
-    """The prefix that a term's name has: the name itself, or what stands before an underscore."""
-    return next((p for p in prefixes if term == p or term.startswith(f"{p}_")), None)
+    """The longest prefix that a term's name has: the name itself, or what stands before an underscore."""
+    return max((p for p in prefixes if term == p or term.startswith(f"{p}_")), key=len, default=None)
 
 
 def mean(term: Term) -> Tensor:

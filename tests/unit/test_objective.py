@@ -47,6 +47,21 @@ def test_a_weight_that_names_no_term_is_refused():
         Objective({"d": Fixed()}, {"d": {"hrad": 1.0}})
 
 
+class Nested(Fixed):
+    """One declared name is the beginning of another."""
+
+    name = "nested"
+    terms = ("soft", "soft_focus")
+
+
+@pytest.mark.parametrize(
+    ("weights", "weight"), [({"soft": 2.0}, 1.0), ({"soft_focus": 3.0}, 3.0), ({"soft": 2.0, "soft_focus": 3.0}, 3.0)]
+)
+def test_a_term_belongs_to_the_longest_name_that_it_begins_with(weights, weight):
+    objective = Objective({"d": Nested()}, {"d": weights})
+    assert objective.weight("d.soft_focus_text") == weight
+
+
 def test_a_prefix_is_a_whole_word():
     assert prefix_of("hard_text", ["hard"]) == "hard"
     assert prefix_of("hardly", ["hard"]) is None
