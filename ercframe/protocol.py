@@ -69,7 +69,7 @@ def _require_scored(splits: Splits, settings: ProtocolSettings) -> None:
     if empty:
         raise InputError(
             f"protocol '{settings.name}' needs labelled utterances in {', '.join(needed)}; "
-            f"the dataset has none in {', '.join(empty)}"
+            f"there are none in {', '.join(empty)} (dev: {splits.dev_origin})"
         )
 
 

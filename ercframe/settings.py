@@ -32,7 +32,8 @@ class TrainerSettings(Settings):
     patience: int | None = Field(
         None,
         ge=1,
-        description="Stop after this many epochs without a better monitored dev score; null never does.",
+        description="Stop after this many epochs without a better score of what the protocol chooses by, which is dev "
+        "under heldout; null never does.",
     )
     device: str = Field(
         "auto",

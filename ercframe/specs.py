@@ -21,7 +21,7 @@ class DatasetInfo:
         splits: number of dialogues of each split.
         class_counts: scored utterances of each emotion in what is trained on, in the order of ``labels``.
         generated: True where the data was drawn from a model rather than collected.
-        facts: further numbers worth showing beside a result, such as the Bayes-optimal accuracy of generated data.
+        facts: further shares of 1 worth showing beside a result, such as the Bayes-optimal accuracy of generated data.
     """
 
     name: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,14 +26,11 @@ class ConsoleReporter:
         self.console = console
         self.bar: Progress | None = None
         self.task: TaskID | None = None
-        self.epochs_left = 0
-        self.began = time.perf_counter()
 
     def started(self, experiment: Experiment, folder: RunFolder, parameters: int, warnings: list[str]) -> None:
         """Say what is about to be trained, on what, and where the results go."""
         info, splits = experiment.info, experiment.splits
         recipe = experiment.loaded.recipe
-        self.epochs_left = recipe.trainer.epochs * len(recipe.protocol.seed_list())
         widths = ", ".join(f"{name} {width}" for name, width in info.modalities.items())
         sizes = f"{len(splits.train)} / {len(splits.dev)} / {len(splits.test)}"
         self._say(f"{recipe.name}: {parameters:,} parameters; {info.name} ({widths}); dialogues train/dev/test {sizes}")
@@ -64,7 +59,6 @@ class ConsoleReporter:
 
     def epoch_done(self, seed: int, epoch: Epoch, is_best: bool) -> None:
         """Advance the bar, or print a line."""
-        self.epochs_left -= 1
         scores = {"dev": epoch.dev, "test": epoch.test}
         words = [f"{name} wF1 {100 * found.weighted_f1:.2f}" for name, found in scores.items() if found]
         note = "  ".join([f"loss {epoch.loss:.3f}", *words, *(["best"] if is_best else [])])

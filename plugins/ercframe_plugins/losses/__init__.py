@@ -1,1 +1,1 @@
-"""Bundled losse plugins; each module is one plugin."""
+"""Bundled loss plugins; each module is one plugin."""
