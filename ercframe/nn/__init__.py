@@ -7,6 +7,7 @@ from ercframe.nn.frozen import Frozen
 from ercframe.nn.matching_attention import MatchingAttention
 from ercframe.nn.positions import sinusoidal_positions
 from ercframe.nn.precision import at_least_float32, without_autocast
+from ercframe.nn.speaker_rows import speaker_rows
 from ercframe.nn.step_order import StepOrder
 from ercframe.nn.weighted_nll import weighted_nll
 
@@ -20,6 +21,7 @@ __all__ = [
     "at_least_float32",
     "class_weights",
     "sinusoidal_positions",
+    "speaker_rows",
     "weighted_nll",
     "without_autocast",
 ]

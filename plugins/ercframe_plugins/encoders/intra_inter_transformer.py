@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -19,7 +18,7 @@ from ercframe import (
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import DialogueAttention, FeedForward, sinusoidal_positions
+from ercframe.nn import DialogueAttention, FeedForward, sinusoidal_positions, speaker_rows
 
 # Shape letters: B dialogues, L longest dialogue, N utterances in the batch, D features.
 
@@ -129,7 +128,7 @@ class IntraInterTransformer(Encoder):
         self.project = nn.ModuleDict(
             {m: nn.Linear(width, config.width, bias=False) for m, width in dataset.modalities.items()}
         )
-        self.speaker = _speaker_rows(dataset.speakers, config.width) if config.speaker_embedding else None
+        self.speaker = speaker_rows(dataset.speakers, config.width) if config.speaker_embedding else None
         self.streams = _pairs(tuple(dataset.modalities), config.streams)
         self.pairs = nn.ModuleDict(
             {
@@ -170,14 +169,6 @@ def _pairs(modalities: tuple[str, ...], which: str) -> tuple[Stream, ...]:
     return tuple(
         stream for m in modalities for stream in (own[m], *(Stream(m, other) for other in modalities if other != m))
     )
-
-
-def _speaker_rows(speakers: int, width: int) -> nn.Embedding:
-    """One row per speaker and a last one, zero, for "unknown"."""
-    rows = nn.Embedding(speakers + 1, width)
-    with torch.no_grad():
-        rows.weight[-1].zero_()
-    return rows
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from ercframe import (
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import at_least_float32, without_autocast
+from ercframe.nn import at_least_float32, speaker_rows, without_autocast
 
 # Shape letters: B dialogues, L longest dialogue, N utterances in the batch, M modalities, D features of a node,
 # H features of a graph layer. A node is one modality of one utterance.
@@ -153,7 +153,7 @@ class GraphFusion(Fusion):
                 f"speaker_embedding_on must name modalities among {', '.join(self.modalities)} "
                 f"(got {', '.join(unknown)})"
             )
-        self.speaker = _speaker_rows(dataset, streams.width) if self.speaker_on else None
+        self.speaker = speaker_rows(dataset.speakers, streams.width) if self.speaker_on else None
         self.first = nn.Linear(streams.width, config.hidden)
         thetas = [math.log(config.decay / depth + 1) for depth in range(1, config.layers + 1)]
         self.layers = nn.ModuleList(GraphLayer(config.hidden, config.alpha, theta) for theta in thetas)
@@ -181,13 +181,6 @@ class GraphFusion(Fusion):
             speaker_ND = self.speaker(context.speaker)
             nodes |= {m: nodes[m] + speaker_ND for m in self.speaker_on}
         return torch.stack(list(nodes.values()), dim=1)
-
-
-def _speaker_rows(dataset: DatasetInfo, width: int) -> nn.Embedding:
-    """A row for each speaker id and, last, one of zeros for "unknown"."""
-    rows = nn.Embedding(dataset.speakers + 1, width)
-    nn.init.zeros_(rows.weight[-1])
-    return rows
 
 
 @hookimpl
