@@ -26,8 +26,8 @@ class Epoch:
 
     Attributes:
         number: from 1.
-        loss: the weighed objective, in nats, mean over the epoch's batches.
-        terms: each loss term, unweighed, in nats per counted row.
+        loss: the weighed sum of ``terms``, in nats.
+        terms: each loss term, unweighed, in nats per counted row of the epoch.
         dev, test: scores; None where the protocol does not score them after each epoch.
         seconds: how long training and scoring took.
     """
@@ -81,9 +81,8 @@ def train_epoch(
     device: torch.device,
     clip_norm: float | None,
 ) -> tuple[float, dict[str, float]]:
-    """One pass over the training batches; the mean objective and each term's mean, read once at the end."""
+    """One pass over the training batches; the objective and each term's mean, read once at the end."""
     learner.train()
-    losses: list[Tensor] = []
     sums: dict[str, Tensor] = {}
     for host_batch in host_batches:
         batch = host_batch.to(device, non_blocking=True)
@@ -94,16 +93,12 @@ def train_epoch(
         if clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(learner.parameters(), clip_norm)
         optimizer.step()
-        losses.append(loss.detach())
         for name, term in terms.items():
             pair = torch.stack([term.total.detach(), term.count.to(term.total)])
             sums[name] = sums[name] + pair if name in sums else pair
-    means = {name: total / count if count else 0.0 for name, (total, count) in _read(sums).items()}
-    return float(torch.stack(losses).mean()), means
-
-
-def _read(sums: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
-    return {name: (pair.tolist()[0], pair.tolist()[1]) for name, pair in sums.items()}
+    read = {name: pair.tolist() for name, pair in sums.items()}
+    means = {name: total / count if count else 0.0 for name, (total, count) in read.items()}
+    return sum(learner.objective.weight(name) * value for name, value in means.items()), means
 
 
 def training_batches(experiment: Experiment, generator: torch.Generator) -> Iterator[Batch]:

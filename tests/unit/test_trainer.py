@@ -62,6 +62,11 @@ def test_training_lowers_the_loss(experiment):
     assert epochs[0].terms.keys() == {"task.nll"}
 
 
+def test_the_loss_of_an_epoch_is_the_weighed_sum_of_its_terms(experiment):
+    _, (epoch, *_), _ = train(experiment("losses.aux={type: focal, weight: 0.25}"))
+    assert epoch.loss == pytest.approx(epoch.terms["task.nll"] + 0.25 * epoch.terms["aux.focal"])
+
+
 def test_every_training_dialogue_is_seen_once_an_epoch_in_a_new_order(experiment):
     made = experiment()
     generator = torch.Generator().manual_seed(0)
