@@ -84,6 +84,9 @@ class Transform(Component):
 class Part(Component, nn.Module):
     """A component with parameters.
 
+    It is first built on the device ``meta``, where tensors have shapes but no values, to see that the parts fit: a
+    constructor may make tensors but must not read them.
+
     Attributes:
         sees_future: True where an utterance's result may depend on later ones. Live prediction needs it False.
         may_be_idle: parameters (names relative to the component) that may get no gradient, each with the reason.

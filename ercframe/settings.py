@@ -65,7 +65,7 @@ class ProtocolSettings(Settings):
         lt=1,
         description="heldout: share of training dialogues carved as dev where the data has none.",
     )
-    dev_seed: int = Field(0, ge=0, description="heldout: which dialogues are carved; the same for every seed.")
+    dev_seed: Seed = Field(0, description="heldout: which dialogues are carved; the same for every seed.")
     show_gap: bool = Field(
         True,
         description="Score test after every epoch, to show beside the result what choosing on test would have claimed. "

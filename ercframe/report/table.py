@@ -89,7 +89,8 @@ def _title(summary: Mapping[str, Any]) -> str:
 def _caption(summary: Mapping[str, Any]) -> str:
     data = summary["dataset"]
     sizes = ", ".join(f"{count} {split}" for split, count in data["dialogues"].items() if count)
-    text = f"In percent, std with ddof 1. Dialogues: {sizes}. Dev: {data['dev']}."
+    text = f"In percent, std with ddof 1. Dialogues: {sizes}. Dev: {data['dev']}. "
+    text += f"Epochs chosen by {summary['protocol']['monitor'].replace('_', ' ')}."
     if "selected_on_test" in summary["seeds"][0]:
         text += " Oracle: what choosing the best test epoch would have claimed; gap: by how much more."
     return text

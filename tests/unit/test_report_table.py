@@ -20,6 +20,7 @@ SUMMARY = {
     "recipe": "mine",
     "status": "finished",
     "selection": "selected on dev",
+    "protocol": {"monitor": "macro_f1"},
     "dataset": {
         "name": "corpus",
         "generated": False,
@@ -65,6 +66,10 @@ def test_nothing_is_cut_at_80_columns():
     text = shown(SUMMARY)
     assert "…" not in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_what_chose_the_epochs_is_said():
+    assert "Epochs chosen by macro f1." in " ".join(shown(SUMMARY).split())
 
 
 def test_generated_data_is_labelled():

@@ -52,6 +52,7 @@ class TestSettings:
         (ProtocolSettings, {"seeds": 0}),
         (ProtocolSettings, {"seeds": []}),
         (ProtocolSettings, {"seeds": [-1]}),
+        (ProtocolSettings, {"dev_seed": 2**63}),
         (ProtocolSettings, {"dev_fraction": 0}),
         (ProtocolSettings, {"dev_fraction": 1}),
     ],
