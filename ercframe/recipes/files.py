@@ -22,13 +22,13 @@ class Chain:
 
     Attributes:
         tree: the recipe, ``demo`` expanded, without ``extends`` and ``plugins``.
-        plugins: the plugin files that any of the files names, each where it was written.
+        plugins: the plugin files that any of the files names.
         findings: what is wrong so far.
         extends: where the file names the recipe it extends; None where it extends none.
     """
 
     tree: Node
-    plugins: tuple[tuple[Path, Place], ...]
+    plugins: tuple[Path, ...]
     findings: tuple[Finding, ...]
     extends: Place | None = None
 
@@ -146,14 +146,14 @@ def _parent(name: str, path: Path) -> Path | None:
     return installed if name in installed_names() else None
 
 
-def named_plugin_files(node: Node, folder: Path) -> tuple[tuple[tuple[Path, Place], ...], list[Finding]]:
+def named_plugin_files(node: Node, folder: Path) -> tuple[tuple[Path, ...], list[Finding]]:
     """The files that ``plugins:`` names, relative to ``folder``."""
     if not isinstance(node.value, list):
         return (), [Finding(node.place, "plugins", f"must be a list of Python files (got {written(node.value)})")]
     files, findings = [], []
     for i, item in enumerate(node.value):
         if isinstance(item.value, str) and (folder / item.value).is_file():
-            files.append((folder / item.value, item.place))
+            files.append(folder / item.value)
         else:
             message = f"must be an existing Python file, relative to the recipe (got {written(item.value)})"
             findings.append(Finding(item.place, f"plugins[{i}]", message))

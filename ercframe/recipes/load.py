@@ -38,7 +38,7 @@ def load(
     changes, findings = parse_overrides(overrides)
     changes, named, problems = _named_plugins(changes)
     findings = [*chain.findings, *findings, *problems]
-    files = tuple(dict.fromkeys((*(file for file, _ in chain.plugins), *named, *plugin_files)))
+    files = tuple(dict.fromkeys((*chain.plugins, *named, *plugin_files)))
     registry = plugins.load(files)
     tree = merge_recipes(chain.tree, changes)
     used = _on_generated_data(tree, changes) if demo else tree
@@ -61,7 +61,7 @@ def _named_plugins(changes: Node) -> tuple[Node, tuple[Path, ...], list[Finding]
         return changes, (), []
     files, problems = named_plugin_files(node, Path())
     rest = {key: child for key, child in changes.children.items() if key != "plugins"}
-    return replace(changes, value=rest), tuple(file for file, _ in files), problems
+    return replace(changes, value=rest), files, problems
 
 
 def _on_generated_data(tree: Node, changes: Node | None = None) -> Node:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from dataclasses import replace
 
 from ercframe.errors import InputError
 from ercframe.recipes.merge import merge, nested
 from ercframe.recipes.sources import COMMAND_LINE, Finding
-from ercframe.recipes.yaml_tree import Node, parse, written
+from ercframe.recipes.yaml_tree import DEEPEST, Node, parse, written
 
 
 def parse_overrides(overrides: Sequence[str]) -> tuple[Node, list[Finding]]:
@@ -22,16 +22,21 @@ def parse_overrides(overrides: Sequence[str]) -> tuple[Node, list[Finding]]:
     tree, findings = Node({}, implied=True), []
     for text in overrides:
         key, equals, value = text.partition("=")
-        keys = key.strip().split(".")
-        if not equals or not all(keys):
+        if not equals or not is_key(key):
             findings.append(Finding(COMMAND_LINE, text, "must be key=value, such as trainer.epochs=10"))
         elif not value.strip():
             findings.append(Finding(COMMAND_LINE, key, "must have a value after '='; null sets to nothing"))
         else:
             node, problems = _value(key, value)
             findings += problems
-            tree = merge(tree, nested(keys, node, COMMAND_LINE)) if node else tree
+            tree = merge(tree, nested(key.split("."), node, COMMAND_LINE)) if node else tree
     return tree, findings
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is a dotted key: names between the dots, and not endlessly many."""
+    keys = text.split(".")
+    return all(key.strip() == key != "" for key in keys) and len(keys) <= DEEPEST
 
 
 def expand(demo: Node) -> tuple[Node, list[Finding]]:
@@ -39,17 +44,14 @@ def expand(demo: Node) -> tuple[Node, list[Finding]]:
     if not isinstance(demo.value, dict):
         message = f"must be a mapping of dotted keys, such as {{trainer.epochs: 3}} (got {written(demo.value)})"
         return Node({}, demo.place), [Finding(demo.place, "demo", message)]
-    findings = [
-        Finding(node.key_place or node.place, f"demo.{key}", "must be a dotted key such as trainer.epochs")
-        for key, node in demo.children.items()
-        if not all(key.split("."))
-    ]
-    expanded = [
-        nested(key.split("."), node, node.key_place or node.place)
-        for key, node in demo.children.items()
-        if all(key.split("."))
-    ]
-    return reduce(merge, expanded, Node({}, demo.place, demo.key_place)), findings
+    tree, findings = Node({}, demo.place, demo.key_place), []
+    for key, node in demo.value.items():
+        place = node.key_place or node.place
+        if is_key(key):
+            tree = merge(tree, replace(nested(key.split("."), node, place), implied=True))
+        else:
+            findings.append(Finding(place, f"demo.{key}", "must be a dotted key, such as trainer.epochs"))
+    return tree, findings
 
 
 def _value(key: str, text: str) -> tuple[Node | None, list[Finding]]:

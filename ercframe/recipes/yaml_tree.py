@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -184,8 +185,8 @@ def written(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    if isinstance(value, str):
-        return f"'{value}'" if len(value) <= 60 else f"'{value[:57]}…'"
-    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-        return ".nan" if value != value else (".inf" if value > 0 else "-.inf")
-    return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    text = str(value)
+    text = text if len(text) <= 60 else f"{text[:59]}…"
+    return f"'{text}'" if isinstance(value, str) else text

@@ -289,6 +289,14 @@ LOADING = {
         command_line("trainer..epochs=3", "must be key=value, such as trainer.epochs=10"),
         overrides=("trainer..epochs=3",),
     ),
+    "override with an endless key": Mistake(
+        command_line("a" + 31 * ".a" + "=1", "must be key=value, such as trainer.epochs=10"),
+        overrides=("a" + 31 * ".a" + "=1",),
+    ),
+    "override with an endless number": Mistake(
+        command_line("trainer.optimizer.lr", f"must be finite (got {59 * '9'}…)"),
+        overrides=(f"trainer.optimizer.lr={390 * '9'}",),
+    ),
     "override of an unknown key": Mistake(
         command_line("trainer.epocs", "unknown key; did you mean 'epochs'?"), overrides=("trainer.epocs=3",)
     ),
@@ -312,6 +320,10 @@ LOADING = {
     ),
     "bad value in demo": Mistake(
         one("13:23", "encoder.width", "must be at least 1 (got 0)"), change=("width: 4", "width: 0")
+    ),
+    "demo with an empty key": Mistake(
+        one("13:8", "demo.encoder.", "must be a dotted key, such as trainer.epochs"),
+        change=("encoder.width: 4", "encoder.: 4"),
     ),
     "demo that is no mapping": Mistake(
         one("13:7", "demo", "must be a mapping of dotted keys, such as {trainer.epochs: 3} (got true)"),
