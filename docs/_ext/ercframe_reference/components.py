@@ -13,25 +13,36 @@ def pages(registry: Registry) -> dict[str, str]:
     """The pages of the components that come with ercframe, whatever else is installed."""
     found = {kind: [e for e in registry.entries(kind) if e.origin.package.startswith("ercframe ")] for kind in KINDS}
     found = {kind: entries for kind, entries in found.items() if entries}
-    overview = title("Components") + "\n" + toctree(f"{kind}/index" for kind in found)
-    result = {"components.rst": overview}
+    result = {"components.rst": _overview(found)}
     for kind, entries in found.items():
         result[f"{kind}/index.rst"] = _kind_page(kind, entries)
         result |= {f"{kind}/{entry.component.name}.rst": _component_page(entry) for entry in entries}
     return result
 
 
+def _overview(found: dict[str, list[Entry]]) -> str:
+    parts = [title("Components"), toctree(f"{kind}/index" for kind in found)]
+    for kind, entries in found.items():
+        parts += [title(kind.capitalize(), "-"), _summaries(entries, f"{kind}/")]
+    return "\n".join(parts)
+
+
 def _kind_page(kind: str, entries: list[Entry]) -> str:
     base = KINDS[kind]
-    rows = [(f":doc:`{e.component.name} <{e.component.name}>`", e.component.summary()) for e in entries]
     return "\n".join(
         [
             title(kind.capitalize()),
             f"{base.summary()}\n\nA plugin of this kind subclasses :class:`~{base.__module__}.{base.__name__}`.\n",
-            table(("Name", "What it does"), rows, widths=(25, 75)),
-            toctree((e.component.name for e in entries), hidden=True),
+            _summaries(entries),
+            toctree(e.component.name for e in entries),
         ]
     )
+
+
+def _summaries(entries: list[Entry], folder: str = "") -> str:
+    """A table of components with links to their pages, which are in ``folder``."""
+    rows = [(f":doc:`{e.component.name} <{folder}{e.component.name}>`", e.component.summary()) for e in entries]
+    return table(("Name", "What it does"), rows, widths=(25, 75))
 
 
 def _component_page(entry: Entry) -> str:

@@ -20,7 +20,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[i
     return "\n".join(lines) + "\n"
 
 
-def toctree(names: Iterable[str], hidden: bool = False) -> str:
-    """The pages below this one and below those."""
-    options = ["   :hidden:"] if hidden else ["   :maxdepth: 2"]
-    return "\n".join([".. toctree::", *options, "", *(f"   {name}" for name in names)]) + "\n"
+def toctree(names: Iterable[str]) -> str:
+    """Put these pages below this one in the navigation; the page itself links to them in its own way."""
+    return "\n".join([".. toctree::", "   :hidden:", "", *(f"   {name}" for name in names)]) + "\n"
