@@ -41,7 +41,7 @@ def test_its_demo_fits_together(name, folder):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_its_data_it_gives_three_steps_that_make_it(name, folder):
+def test_without_its_data_it_gives_three_commands_that_make_it(name, folder):
     with pytest.raises(InputError) as caught:
         assemble(recipes.load(name))
     corpus = name.rpartition("_")[2]
@@ -49,7 +49,7 @@ def test_without_its_data_it_gives_three_steps_that_make_it(name, folder):
     steps = re.findall(r"^  (\d)\. (.*)$", caught.value.help, re.MULTILINE)
     assert [number for number, _ in steps] == ["1", "2", "3"]
     assert steps[0][1].startswith("ercframe data import ")
-    assert steps[1][1] == f"ercframe data check data/{corpus}"
+    assert [step for _, step in steps[1:]] == [f"ercframe data {verb} data/{corpus}" for verb in ("check", "show")]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_without_its_data_it_gives_three_steps_that_make_it(name, folder):
         ("bclstm_meld", ("meld", "MELD"), ["modalities=[text,audio]"]),
     ],
 )
-def test_the_steps_make_the_data(name, source, overrides, folder, real_data):
+def test_the_commands_make_the_data(name, source, overrides, folder, real_data):
     (folder / source[1]).symlink_to(real_data / source[0])
     if "meld" in name:
         (folder / "meld.npz").symlink_to(real_data / "meld" / "meld.npz")
