@@ -1,6 +1,7 @@
 """Generated conversations: what was asked for, the same every time, with bounds that mean what they say."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -45,6 +46,18 @@ def test_what_is_seen_more_of_is_known_better():
         for single in pair.split("+"):
             assert facts[f"bayes_accuracy[{pair}]"] > facts[f"bayes_accuracy[{single}]"]
             assert facts[f"bayes_accuracy[{single}]"] > facts[f"bayes_accuracy_no_context[{single}]"]
+
+
+def test_the_documented_accuracies_are_those_of_the_defaults(root):
+    facts = SyntheticConversations(SyntheticConversations.Config(), THREE).info.facts
+    page = (root / "docs" / "synthetic.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z+]+) \| (\d+\.\d) \| (\d+\.\d) \|$", page, re.MULTILINE)
+    assert len(rows) == 7
+    for modalities, alone, together in rows:
+        which = "" if modalities == "all" else f"[{modalities}]"
+        assert f"{100 * facts[f'bayes_accuracy_no_context{which}']:.1f}" == alone
+        assert f"{100 * facts[f'bayes_accuracy{which}']:.1f}" == together
+    assert f"With the past alone it is {100 * facts['bayes_accuracy_past']:.1f}." in page
 
 
 def test_two_emotions_are_told_apart_as_often_as_the_normal_distribution_says():
