@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ercframe.components import KINDS
+import inspect
+import sys
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from ercframe.components import KINDS, Component
 from ercframe.registry import Entry, Registry
 
 from .fields import field_table
@@ -48,12 +54,22 @@ def _summaries(entries: list[Entry], folder: str = "") -> str:
 def _component_page(entry: Entry) -> str:
     component = entry.component
     article = "An" if component.kind[0] in "aeiou" else "A"
-    return "\n".join(
-        [
-            title(component.name),
-            f"{article} :doc:`{component.kind} <index>`, ``type: {component.name}``; from {entry.origin}.\n",
-            f".. autoclass:: {component.__module__}.{component.__qualname__}\n",
-            title("Settings", "-"),
-            field_table(component.Config),
-        ]
-    )
+    parts = [
+        title(component.name),
+        f"{article} :doc:`{component.kind} <index>`, ``type: {component.name}``; from {entry.origin}.\n",
+        f".. autoclass:: {component.__module__}.{component.__qualname__}\n",
+        title("Settings", "-"),
+        field_table(component.Config),
+    ]
+    blocks = list(_blocks(component))
+    return "\n".join([*parts, *([title("Made of", "-"), *blocks] if blocks else [])])
+
+
+def _blocks(component: type[Component]) -> Iterator[str]:
+    """The other public classes and functions of the component's module, which its docstring may refer to."""
+    for name, value in vars(sys.modules[component.__module__]).items():
+        is_own = getattr(value, "__module__", None) == component.__module__ and not name.startswith("_")
+        if is_own and inspect.isclass(value) and not issubclass(value, Component | BaseModel):
+            yield f".. autoclass:: {component.__module__}.{name}\n"
+        elif is_own and inspect.isfunction(value) and name != "ercframe_components":
+            yield f".. autofunction:: {component.__module__}.{name}\n"
