@@ -43,7 +43,8 @@ def run(
         console.print(result_table(summary))
     console.print(f"run folder: {folder.path}", markup=False, highlight=False, soft_wrap=True)
     if demo and loaded.recipe.data_help:
-        console.print(f"\nTo train on the real corpus:\n{loaded.recipe.data_help}", markup=False, highlight=False)
+        help_text = f"\nTo train on the real corpus:\n{loaded.recipe.data_help}"
+        console.print(help_text, markup=False, highlight=False, soft_wrap=True)
     if summary["status"] == "interrupted":
         errors.print(
             "Interrupted: the table holds the epochs that were finished; the run folder can be used."
