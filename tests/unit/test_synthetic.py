@@ -232,5 +232,7 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
     assert message in str(refusal.value)
 
 
-def test_a_sum_of_one_is_one_in_floating_point():
-    assert SyntheticConversations.Config(persistence=0.9, pull=0.1).pull == 0.1
+@pytest.mark.parametrize("persistence", [0.9, 0.7, 0.0, 1.0])
+def test_shares_may_add_up_to_one(persistence):
+    facts = made(persistence=persistence, pull=round(1 - persistence, 1)).info.facts
+    assert facts["bayes_accuracy"] > facts["bayes_accuracy_no_context"]

@@ -46,7 +46,8 @@ class EmotionChain:
         self.emotion = torch.tensor(list(itertools.product(range(labels), repeat=speakers))).T.contiguous()
         pull = pull if speakers > 1 else 0.0
         like_others_SJ = (self.emotion[:, None] == self.emotion[None, :]).sum(dim=1).double() - 1
-        self._enter_SJ = pull * like_others_SJ / max(speakers - 1, 1) + (1 - persistence - pull) / labels
+        anew = max(0.0, 1 - persistence - pull)  # 1 - 0.9 - 0.1 is below zero in floating point
+        self._enter_SJ = pull * like_others_SJ / max(speakers - 1, 1) + anew / labels
 
     def forward(self, belief_BJ: Tensor, speaker_B: Tensor) -> Tensor:
         """The belief after a turn of these speakers, of which nothing is seen yet; id S: nobody speaks."""
