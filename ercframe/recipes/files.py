@@ -67,7 +67,9 @@ def find(source: str | Path) -> tuple[Path, list[str]]:
     if str(path.parent) in (".", "recipes") and path.suffix in ("", ".yaml") and path.stem in installed_names():
         found = installed_folder() / f"{path.stem}.yaml"
         return found, [f"There is no file {source} here; using the recipe installed with ercframe: {shown(found)}"]
-    if path.exists():  # a folder, which cannot be read, or a pipe, which can
+    if path.is_dir():
+        raise InputError(f"{source} must be a recipe file, or a run folder with recipe.yaml in it (got another folder)")
+    if path.exists():  # a pipe
         return path, []
     names = installed_names()
     raise InputError(

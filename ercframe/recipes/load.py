@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ercframe import plugins
-from ercframe.recipes.files import find, named_plugin_files, read_chain
+from ercframe.recipes.files import Chain, find, named_plugin_files, read_chain
 from ercframe.recipes.merge import flattened, merge, merge_recipes
 from ercframe.recipes.model import Loaded, Recipe
 from ercframe.recipes.overrides import parse_overrides
@@ -15,6 +17,9 @@ from ercframe.recipes.settings_check import join
 from ercframe.recipes.sources import Finding, Place, SourceMap, shown
 from ercframe.recipes.validate import Checked, check
 from ercframe.recipes.yaml_tree import Node
+
+_LEFT_OUT = ("must be given", "must have a type", "must have at least one loss")
+"""How findings begin that are about what is not there."""
 
 GENERATED_DATA = Node({"dataset": Node({"type": Node("synthetic")}, implied=True)}, implied=True)
 
@@ -43,7 +48,7 @@ def load(
     tree = merge_recipes(chain.tree, changes)
     used = _on_generated_data(tree, changes) if demo else tree
     checked, problems = check(used, registry)
-    findings += problems
+    findings += problems if _extends_known(chain) else [f for f in problems if not f.message.startswith(_LEFT_OUT)]
     if not demo and "demo" in tree.children:  # a slip there should not wait for the day that somebody asks for a demo
         known = {(finding.place, finding.key) for finding in findings}
         findings += [f for f in check(_on_generated_data(tree), registry)[1] if (f.place, f.key) not in known]
@@ -52,6 +57,11 @@ def load(
         raise sources.error(findings)
     notices += [f"Plugin {failure.origin} cannot be used: {failure.cause}" for failure in registry.failures]
     return Loaded(_recipe(checked, path.stem, tree, files), registry, tuple(notices), sources)
+
+
+def _extends_known(chain: Chain) -> bool:
+    """Whether everything that the recipe extends was found; if not, nobody knows what it leaves out."""
+    return not any(finding.key == "extends" for finding in chain.findings)
 
 
 def _named_plugins(changes: Node) -> tuple[Node, tuple[Path, ...], list[Finding]]:
@@ -79,10 +89,16 @@ def _places(node: Node, key: str = "") -> Iterator[tuple[str, Place]]:
         yield from _places(child, join(key, str(name)))
 
 
+def _as_name(stem: str) -> str:
+    """A file's stem as a name that :class:`~ercframe.recipes.frame.Frame` takes, so that the run can be repeated."""
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain).strip("-_.+") or "recipe"
+
+
 def _recipe(checked: Checked, stem: str, tree: Node, files: tuple[Path, ...]) -> Recipe:
     frame, demo = checked.frame, tree.children.get("demo")
     return Recipe(
-        name=frame.name or stem,
+        name=frame.name or _as_name(stem),
         modalities=frame.modalities,
         dataset=checked.slots["dataset"],
         transforms=checked.transforms,

@@ -161,7 +161,13 @@ class _Reader:
             key = self._node(event, events, depth + 1)
             node = self._node(next(events), events, depth + 1)
             node = Node(node.value, node.place, self._place(event))
-            if not isinstance(key.value, str):
+            if key.value == "<<":
+                self._find(
+                    event,
+                    "<<",
+                    "YAML 1.2 has no merge keys; repeat the settings, or let extends: name what to start from",
+                )
+            elif not isinstance(key.value, str):
                 self._find(event, "", f"a key must be text (got {written(key.value)}); put it in quotes")
             elif key.value in nodes:
                 self._find(event, key.value, f"duplicate key; first at {_position(nodes[key.value])}")
@@ -187,6 +193,6 @@ def written(value: object) -> str:
         return "a list"
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    text = str(value)
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))  # no control codes for a terminal
     text = text if len(text) <= 60 else f"{text[:59]}…"
     return f"'{text}'" if isinstance(value, str) else text

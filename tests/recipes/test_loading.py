@@ -65,6 +65,15 @@ def test_a_file_is_taken_before_an_installed_recipe(folder, mine):
     assert loaded.notices == ()
 
 
+@pytest.mark.parametrize(("file", "name"), [("my récipe (1).yaml", "my-recipe-1"), ("会話.yaml", "recipe")])
+def test_the_name_of_any_file_gives_a_run_that_can_be_repeated(folder, mine, file, name):
+    mine.rename(file)
+    recipe = recipes.load(file).recipe
+    assert recipe.name == name
+    (folder / "again.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    assert recipes.load("again.yaml").recipe.name == name
+
+
 def test_a_folder_of_that_name_does_not_hide_an_installed_recipe(folder):
     (folder / "sdt_iemocap").mkdir()
     assert recipes.load("sdt_iemocap").recipe.encoder.name == "intra_inter_transformer"

@@ -208,6 +208,14 @@ LOADING = {
         one("5:1", "fusion", "duplicate key; first at 4:1"),
         change=("classifier: {type: linear}", "fusion: {type: gated}\nclassifier: {type: linear}"),
     ),
+    "merge key": Mistake(
+        one(
+            "12:12",
+            "<<",
+            "YAML 1.2 has no merge keys; repeat the settings, or let extends: name what to start from",
+        ),
+        change=("protocol: {seeds: 1}", "protocol: {<<: {seeds: 1}}"),
+    ),
     "tab": Mistake(
         one("10:1", "", "must be indented and separated by spaces (got a tab)"), change=("  epochs", "\tepochs")
     ),
@@ -242,6 +250,10 @@ LOADING = {
     "binary file": Mistake(
         "mine.yaml must be text in UTF-8 (got byte 0x89 at offset 0)", content=b"\x89PNG\r\n\x1a\n\x00"
     ),
+    "escape sequence": Mistake(
+        one("12:21", "protocol.monitor", "must be one of 'weighted_f1', 'accuracy', 'macro_f1' (got '\\x1b[31m')"),
+        change=("seeds: 1", 'monitor: "\\e[31m"'),
+    ),
     "control character": Mistake(one("1:2", "", "must be text (got the character 0x00)"), content="a\0: 1\n"),
     "huge file": Mistake("mine.yaml must be a recipe of at most 1000000 bytes (got more)", content="a" * 1_000_001),
     # extends
@@ -251,6 +263,13 @@ LOADING = {
         "did you mean 'base.yaml'?",
         content="extends: bse.yaml\n" + MINE,
         files={"base.yaml": MINE},
+    ),
+    "unknown recipe to extend, and nothing of one's own": Mistake(
+        "2 problems in mine.yaml\n"
+        "  1:10  extends        must be a recipe file or the name of an installed recipe (got 'sdt_iemocp'); "
+        "did you mean 'sdt_iemocap'?\n"
+        "  3:5   encoder.widht  unknown key; did you mean 'width'?",
+        content="extends: sdt_iemocp\nencoder: {type: identity,\n    widht: 3}\nfusion: {temperature: 2}\n",
     ),
     "extends itself": Mistake(
         one("1:10", "extends", "must not lead back to the recipe itself (got mine.yaml → mine.yaml)"),
@@ -353,7 +372,10 @@ LOADING = {
         f"Give a file, or the name of an installed recipe: {RECIPES}",
         recipe="sdt_iemocp",
     ),
-    "folder": Mistake("folder.yaml cannot be read: Is a directory", recipe="folder.yaml"),
+    "folder": Mistake(
+        "folder.yaml must be a recipe file, or a run folder with recipe.yaml in it (got another folder)",
+        recipe="folder.yaml",
+    ),
 }
 
 
