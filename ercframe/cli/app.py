@@ -3,7 +3,9 @@
 Nothing here, nor at the top of a command's module, imports PyTorch: ``ercframe --help`` has to be quick.
 """
 
+import errno
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,6 +13,8 @@ import typer
 from ercframe import __version__
 from ercframe.cli import components, data, run
 from ercframe.errors import InputError, RunError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _exit(code: int | None, **_: object) -> None:
@@ -57,17 +61,29 @@ def run_app(arguments: list[str]) -> int:
     try:
         app(arguments)  # ends in SystemExit; what is wrong with the arguments themselves is shown by typer
     except SystemExit as stop:
+        if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(stop)):  # typer keeps quiet about it
+            return _complain("Interrupted.", 130)
         return int(stop.code or 0)
     except InputError as error:
         return _complain(str(error), 2)
     except RunError as error:
         return _complain(str(error), 1)
-    except KeyboardInterrupt:
-        return _complain("Interrupted.", 130)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        return _complain(f"cannot write the output: {error.strerror}", 1)
     return 0
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _complain(text: str, code: int) -> int:
     """Print an error as plain text, never wrapped or coloured into something that cannot be copied."""
-    sys.stderr.write(text.rstrip() + "\n")
+    if sys.stderr is not None:  # None where the caller closed it; the exit code still tells
+        sys.stderr.write(text.rstrip() + "\n")
     return code

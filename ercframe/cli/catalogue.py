@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -32,7 +33,7 @@ def print_list(console: Console, registry: Registry, kind: str | None) -> None:
     if kind is not None and kind not in known:
         raise InputError(f"unknown kind '{kind}'{nearest(kind, known)}", help=f"Kinds: {', '.join(known)}")
     for shown in known if kind is None else [kind]:
-        table = _table(shown, "what it is", "from")
+        table = _table(shown, "what it is", "from", narrow=False)
         if shown == "recipe":
             for name in installed_names():
                 table.add_row(Text(name), Text(installed_summary(name)), Text("ercframe"))
@@ -40,6 +41,24 @@ def print_list(console: Console, registry: Registry, kind: str | None) -> None:
             origin = entry.origin.package or entry.origin.plugin
             table.add_row(Text(entry.component.name), Text(plain(entry.component.summary())), Text(origin))
         console.print(table)
+
+
+def refuse_half_a_name(what: str, registry: Registry) -> None:
+    """Say how to ask for a component, where somebody gave its kind or its name alone, or its kind misspelt.
+
+    Raises:
+        InputError: ``what`` is one of these, and no recipe.
+    """
+    if Path(what).exists() or what in installed_names():
+        return
+    kind, slash, _ = what.partition("/")
+    if slash and kind != "recipes" and (hint := nearest(kind, KINDS)):
+        raise InputError(f"unknown kind '{kind}'{hint}", help=f"Kinds: {', '.join(KINDS)}")
+    if what in KINDS:
+        raise InputError(f"must be KIND/NAME or a recipe (got '{what}'); `ercframe list {what}` has the names")
+    named = [f"{entry.component.kind}/{what}" for entry in registry.entries() if entry.component.name == what]
+    if named:
+        raise InputError(f"must be KIND/NAME or a recipe (got '{what}'); did you mean '{named[0]}'?")
 
 
 def print_failures(registry: Registry, verbose: bool) -> None:
@@ -69,11 +88,12 @@ def print_component(console: Console, entry: Entry) -> None:
         print(f"In a recipe:\n\n{_example(component)}", end="")
 
 
-def _table(*columns: str) -> Table:
+def _table(*columns: str, narrow: bool = True) -> Table:
+    """A table whose last column gets what the others leave; these are kept ``narrow`` where there are many."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     for i, column in enumerate(columns):
-        last = i == len(columns) - 1
-        table.add_column(column, overflow="fold", no_wrap=i == 0, max_width=None if i == 0 or last else 46 // (i + 1))
+        free = not narrow or i in (0, len(columns) - 1)
+        table.add_column(column, overflow="fold", no_wrap=i == 0, max_width=None if free else 46 // (i + 1))
     return table
 
 

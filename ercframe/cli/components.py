@@ -57,6 +57,7 @@ def show(
     if slash and kind in KINDS and not Path(what).exists():
         catalogue.print_component(Console(), plugins.load(plugin or []).entry(kind, name))
         return
+    catalogue.refuse_half_a_name(what, plugins.load(plugin or []))
     loaded = load(what, overrides or [], plugin_files=plugin or [], demo=demo)
     for notice in loaded.notices:
         typer.echo(notice, err=True)

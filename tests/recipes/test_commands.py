@@ -56,6 +56,12 @@ def test_list_of_one_kind_shows_that_only(out):
     assert "bilstm" not in text
 
 
+def test_lists_use_the_width_there_is(out):
+    lines = out("list", "fusion").out.splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) > 75
+    assert sum("modalities" in line for line in lines) >= 3  # most summaries stand on one line or two
+
+
 def test_list_of_an_unknown_kind(out):
     error = out("list", "fusio", code=2).err
     assert error == f"unknown kind 'fusio'; did you mean 'fusion'?\n\nKinds: {', '.join(KINDS)}, recipe\n"
@@ -93,6 +99,20 @@ def test_show_says_what_a_setting_accepts_and_its_default(out):
 def test_show_of_an_unknown_component(out):
     error = out("show", "fusion/gatd", code=2).err
     assert error.startswith("unknown fusion 'gatd'; did you mean 'gated'? Installed: ")
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("gated", "must be KIND/NAME or a recipe (got 'gated'); did you mean 'fusion/gated'?"),
+        ("fusion", "must be KIND/NAME or a recipe (got 'fusion'); `ercframe list fusion` has the names"),
+        ("fusionn/gated", "unknown kind 'fusionn'; did you mean 'fusion'?"),
+        ("sdt_iemocp", "there is no recipe 'sdt_iemocp'; did you mean 'sdt_iemocap'?"),
+        ("mine/sdt_iemocap.yaml", "there is no recipe 'mine/sdt_iemocap.yaml'; did you mean 'sdt_iemocap'?"),
+    ],
+)
+def test_show_of_half_a_name(out, folder, what, message):
+    assert out("show", what, code=2).err.splitlines()[0] == message
 
 
 def test_show_and_list_of_a_loose_plugin(out, plugin, folder):

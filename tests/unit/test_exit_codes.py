@@ -1,5 +1,8 @@
 """The exit code says what happened: 0 done, 1 a run failed, 2 bad input, 130 interrupted."""
 
+import errno
+import sys
+
 import pytest
 
 from ercframe.cli import app as frame
@@ -46,11 +49,31 @@ def test_an_error_is_told_in_full_and_without_a_traceback(command, capsys, error
     assert capsys.readouterr().err == text
 
 
-def test_ctrl_c(command):
+def test_ctrl_c(command, capsys):
     def interrupt():
-        raise KeyboardInterrupt
+        try:
+            raise ValueError
+        except ValueError:
+            raise KeyboardInterrupt from None
 
     assert command(interrupt) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_a_full_disk_is_a_failure_in_words(command, capsys):
+    def fill():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert command(fill) == 1
+    assert capsys.readouterr().err == "cannot write the output: No space left on device\n"
+
+
+def test_a_closed_standard_error_keeps_the_exit_code(command, monkeypatch):
+    def fail():
+        raise InputError("1 problem")
+
+    monkeypatch.setattr(sys, "stderr", None)
+    assert command(fail) == 2
 
 
 def test_a_programming_error_keeps_its_traceback(command):
