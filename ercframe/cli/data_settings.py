@@ -31,7 +31,7 @@ def configure(
     Raises:
         InputError: something is unknown or has a wrong value; lists every problem.
     """
-    tree, findings = parse_overrides(settings)
+    tree, findings = parse_overrides(settings, "licence=CC0")
     options: dict[str, Node] = {}
     if modalities:
         options["modalities"], wrong = _choice(modalities)

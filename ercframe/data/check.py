@@ -12,7 +12,7 @@ from ercframe.data.check_features import check_features
 from ercframe.data.findings import Finding, counted
 from ercframe.data.manifest import MANIFEST, read_manifest
 from ercframe.data.reader import Bundle
-from ercframe.data.records import SPLITS, sha256
+from ercframe.data.records import sha256
 from ercframe.errors import InputError
 
 
@@ -53,7 +53,9 @@ def _check_files(path: Path, files: Mapping[str, str], on_step: Callable[[str], 
         if not (path / name).is_file():
             yield Finding("error", "damaged", f"{name} is missing")
         elif sha256(path / name) != digest:
-            yield Finding("error", "damaged", f"{name} is not the file that was written: its SHA-256 differs")
+            yield Finding(
+                "error", "damaged", f"{name} is not the file that was written: its SHA-256 differs; import it again"
+            )
     present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
     unknown = sorted(present - set(files) - {MANIFEST})
     if unknown:
@@ -62,16 +64,12 @@ def _check_files(path: Path, files: Mapping[str, str], on_step: Callable[[str], 
 
 def _check_index(bundle: Bundle) -> Iterator[Finding]:
     manifest, labels = bundle.manifest, bundle.label
-    lengths = np.diff(bundle.offsets)
-    if bundle.offsets[0] != 0 or (lengths < 1).any() or bundle.offsets[-1] != len(labels):
-        yield Finding("error", "index", "the index must divide the utterances into dialogues of at least one each")
-    if not np.isin(bundle.split, range(len(SPLITS))).all():
-        yield Finding("error", "index", f"splits must be {', '.join(SPLITS)}")
-    wrong = np.flatnonzero((labels < -1) | (labels >= len(manifest.labels)))
+    yield from (Finding("error", "index", fault) for fault in bundle.index_faults())
+    wrong = bundle.labels_out_of_range()
     if wrong.size:
-        rows = [f"{labels[row]} in row {row}" for row in wrong[:3]]
-        limit = len(manifest.labels) - 1
-        yield Finding("error", "label", f"{counted(wrong.size, 'label')} not in -1 to {limit}: {', '.join(rows)}")
+        values = ", ".join(map(str, np.unique(labels[wrong])))
+        message = f"{counted(wrong.size, 'label')} not in -1 to {len(manifest.labels) - 1}: {values}"
+        yield Finding("error", "label", message, tuple(bundle.places(wrong.tolist())) if bundle.divided else ())
     yield from _check_classes(bundle)
 
 

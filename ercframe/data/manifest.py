@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from ercframe.data.records import SpeakerIds, Split
 from ercframe.errors import InputError, Problem
@@ -138,12 +139,13 @@ def read_manifest(bundle: Path) -> Manifest:
     path = bundle / MANIFEST
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        version = raw["schema_version"]
+        if not isinstance(raw, dict) or "schema_version" not in raw:
+            raise ValueError("it must be a mapping with schema_version")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"no bundle at {bundle}{f': it has no {MANIFEST}' if bundle.is_dir() else ''}") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as a manifest: {type(error).__name__}: {error}") from None
-    if version != SCHEMA_VERSION:
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as a manifest: {error}; import the bundle again") from None
+    if (version := raw["schema_version"]) != SCHEMA_VERSION:
         raise InputError(
             f"{path}: schema_version must be {SCHEMA_VERSION} (got {version!r}); "
             "a bundle of another version must be read by the ercframe that wrote it, or imported again"
@@ -151,7 +153,15 @@ def read_manifest(bundle: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        problems = [
-            Problem("", ".".join(map(str, e["loc"])), f"{e['msg']} (got {e['input']!r})") for e in error.errors()
-        ]
-        raise InputError(f"{path} is damaged", problems) from None
+        problems = [Problem("", ".".join(map(str, e["loc"])), _explained(e)) for e in error.errors()]
+        raise InputError(f"{path} is damaged; import the bundle again", problems) from None
+
+
+def _explained(error: ErrorDetails) -> str:
+    """What pydantic found, as ercframe says it."""
+    if error["type"] == "extra_forbidden":
+        return "unknown key"
+    if error["type"] == "missing":
+        return "must be given"
+    rule = error["msg"].removeprefix("Input should be ")
+    return f"must be {rule} (got {error['input']!r})" if rule != error["msg"] else f"{rule} (got {error['input']!r})"

@@ -43,6 +43,8 @@ class NpzFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.problems = path, list[Problem]()
+        if path.is_dir():
+            raise InputError(f"{path} must be an .npz file (got a folder)")
         if not path.is_file():
             raise InputError(f"no such file: {path}")
         try:
@@ -62,10 +64,10 @@ class NpzFile:
             rest = f" and {len(examples) - _SHOWN:,} more" if len(examples) > _SHOWN else ""
             self.note(what, f"{rule} (got {', '.join(examples[:_SHOWN])}{rest})")
 
-    def refuse_problems(self) -> None:
-        """Raise :class:`InputError` with all problems, if there are any."""
+    def refuse_problems(self, help: str = "") -> None:
+        """Raise :class:`InputError` with all problems, if there are any, and ``help``."""
         if self.problems:
-            raise InputError(f"{counted(len(self.problems), 'problem')} in {self.path}", self.problems)
+            raise InputError(f"{counted(len(self.problems), 'problem')} in {self.path}", self.problems, help)
 
     def array(self, name: str, what: str = "") -> NDArray[Any] | None:
         """One array, or None with a problem under the heading ``what`` (its name, unless told)."""

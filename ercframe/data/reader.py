@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ercframe.data import standardise
-from ercframe.data.findings import Place
-from ercframe.data.index import TARGET, index_shapes
+from ercframe.data.findings import Place, counted
+from ercframe.data.index import TARGET, index_shapes, split_sizes
 from ercframe.data.manifest import DIALOGUES, INDEX, Modality, read_manifest
 from ercframe.data.records import SPLITS
 from ercframe.data.speakers import NOBODY, by_appearance
@@ -112,6 +112,42 @@ class Bundle:
 
     def __len__(self) -> int:
         return len(self.split)
+
+    @property
+    def divided(self) -> bool:
+        """Whether every utterance is in one dialogue, so that a row has a place."""
+        lengths = np.diff(self.offsets)
+        return bool(self.offsets[0] == 0 and (lengths >= 1).all() and self.offsets[-1] == len(self.label))
+
+    def index_faults(self) -> Iterator[str]:
+        """What in the index cannot be right, or is not what the manifest says: training would use other data."""
+        if not self.divided:
+            yield "the index must divide the utterances into dialogues of at least one each"
+            return
+        if not np.isin(self.split, range(len(SPLITS))).all():
+            yield f"splits must be {', '.join(SPLITS)}"
+        found = split_sizes({"offsets": self.offsets, "split": self.split, "label": self.label})
+        for name in SPLITS:
+            size = self.manifest.splits.get(name)
+            told = (size.dialogues, size.utterances, size.scored) if size else (0, 0, 0)
+            if found.get(name, (0, 0, 0)) != told:
+                yield f"{name} must have {_sizes(told)} (got {_sizes(found.get(name, (0, 0, 0)))})"
+
+    def labels_out_of_range(self) -> NDArray[np.intp]:
+        """Rows with a label that is neither -1 nor one of the manifest's."""
+        return np.flatnonzero((self.label < -1) | (self.label >= len(self.manifest.labels)))
+
+    def require_sound_index(self) -> None:
+        """Refuse an index that contradicts itself or the manifest.
+
+        Raises:
+            InputError: it does.
+        """
+        faults = list(self.index_faults())
+        if wrong := len(self.labels_out_of_range()):
+            faults.append(f"labels must be -1 to {len(self.manifest.labels) - 1} (got {wrong:,} others)")
+        if faults:
+            raise _damaged(self.path / INDEX, "; ".join(faults))
 
     def dialogues(self, split: str) -> NDArray[np.intp]:
         """Indices of the dialogues of a split; none where there is no such split."""
@@ -224,6 +260,11 @@ def _tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]], except_fo
 
 def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(found) == len(wanted) and all(w in (None, f) for f, w in zip(found, wanted, strict=True))
+
+
+def _sizes(sizes: tuple[int, int, int]) -> str:
+    dialogues, utterances, scored = sizes
+    return f"{counted(dialogues, 'dialogue')}, {counted(utterances, 'utterance')}, {scored:,} scored"
 
 
 def _damaged(path: Path, cause: str) -> InputError:

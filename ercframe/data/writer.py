@@ -98,8 +98,11 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
     """Check that a bundle may be written to ``path``; reading everything first and asking then would waste the work.
 
     Raises:
-        InputError: it holds a bundle and ``force`` is false, or it holds something else.
+        InputError: it holds a bundle and ``force`` is false, it holds something else, or it lies in no folder.
     """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{path} must lie in a folder (got the file {above.name})")
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / MANIFEST).is_file():

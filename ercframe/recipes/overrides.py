@@ -11,10 +11,10 @@ from ercframe.recipes.sources import COMMAND_LINE, Finding
 from ercframe.recipes.yaml_tree import DEEPEST, Node, parse, written
 
 
-def parse_overrides(overrides: Sequence[str]) -> tuple[Node, list[Finding]]:
+def parse_overrides(overrides: Sequence[str], example: str = "trainer.epochs=10") -> tuple[Node, list[Finding]]:
     """Read ``key=value`` arguments, split at the first ``=``; keys may be dotted, values are YAML.
 
-    Their order matters only where two of them set the same thing: the last wins.
+    ``example`` shows how one looks. Their order matters only where two of them set the same thing: the last wins.
 
     Returns:
         One mapping of all of them, and what is wrong with those that could not be read.
@@ -23,7 +23,7 @@ def parse_overrides(overrides: Sequence[str]) -> tuple[Node, list[Finding]]:
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not is_key(key):
-            findings.append(Finding(COMMAND_LINE, text, "must be key=value, such as trainer.epochs=10"))
+            findings.append(Finding(COMMAND_LINE, text, f"must be key=value, such as {example}"))
         elif not value.strip():
             findings.append(Finding(COMMAND_LINE, key, "must have a value after '='; null sets to nothing"))
         else:

@@ -84,7 +84,7 @@ def test_everything_wrong_with_the_settings_at_once(ercframe: Run) -> None:
     assert (code, out) == (2, "")
     assert err.splitlines() == [
         "6 problems in the settings of importer 'npz'",
-        "  command line  x           must be key=value, such as trainer.epochs=10",
+        "  command line  x           must be key=value, such as licence=CC0",
         "  command line  --modality  must be NAME=ARRAY or NAME=ARRAY,ARRAY (got 'text')",
         "  command line  --modality  must name a modality once (got 'audio' again)",
         "  command line  --features  importer 'npz' has no use for it",
@@ -98,6 +98,8 @@ def test_everything_wrong_with_the_settings_at_once(ercframe: Run) -> None:
     [
         (("import", "nzp", "small.npz", "b"), "unknown importer 'nzp'; did you mean 'npz'? Installed: meld, npz."),
         (("import", "npz", "none.npz", "b"), "no such file: none.npz"),
+        (("import", "npz", ".", "b"), ". must be an .npz file (got a folder)"),
+        (("import", "npz", "small.npz", "small.npz/b"), "small.npz/b must lie in a folder (got the file small.npz)"),
         (
             ("import", "npz", "small.npz", "b", "--modality", "text=wrds"),
             "1 problem in small.npz\n  modality text  no array 'wrds'; did you mean 'words'?",
@@ -161,7 +163,10 @@ def test_check_fails_a_damaged_one(ercframe: Run) -> None:
     Path("b/dialogues.jsonl").write_text("")
     code, out, _ = ercframe("check", "b")
     assert code == 1
-    assert out.splitlines()[0] == "error    dialogues.jsonl is not the file that was written: its SHA-256 differs"
+    assert (
+        out.splitlines()[0]
+        == "error    dialogues.jsonl is not the file that was written: its SHA-256 differs; import it again"
+    )
 
 
 def test_a_killed_import_leaves_no_bundle(tmp_path: Path) -> None:

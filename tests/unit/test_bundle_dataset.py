@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 from small_corpus import AUDIO, TEXT, bundle, edited
 from torch import Tensor
 
@@ -167,6 +168,25 @@ def test_a_file_that_is_no_bundle(tmp_path: Path) -> None:
 def test_a_damaged_bundle(folder: Path) -> None:
     (folder / "index.safetensors").write_bytes(b"")
     _refused(f"dataset.path: the bundle is damaged: {folder}/index.safetensors: ", folder)
+
+
+@pytest.mark.parametrize(
+    ("array", "row", "value", "cause"),
+    [
+        ("split", 1, 2, "train must have 2 dialogues, 5 utterances, 4 scored (got 1 dialogue, 3 utterances, 2 scored)"),
+        ("split", 1, 9, "splits must be train, dev, test; train must have"),
+        ("label", 0, 2, "labels must be -1 to 1 (got 1 others)"),
+        ("offsets", 1, 0, "the index must divide the utterances into dialogues of at least one each; import it again"),
+    ],
+)
+def test_an_index_that_contradicts_the_manifest_is_not_trained_on(
+    folder: Path, array: str, row: int, value: int, cause: str
+) -> None:
+    path = folder / "index.safetensors"
+    index = load_file(path)
+    index[array][row] = value
+    save_file(index, path)
+    _refused(f"dataset.path: the bundle is damaged: {path}: {cause}", folder)
 
 
 def test_an_unknown_modality(folder: Path) -> None:

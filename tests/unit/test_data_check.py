@@ -87,7 +87,9 @@ def test_a_flipped_bit_is_found(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[-3] ^= 1
     (folder / name).write_bytes(content)
-    assert f"{name} is not the file that was written: its SHA-256 differs" in _errors(check_bundle(folder))
+    assert f"{name} is not the file that was written: its SHA-256 differs; import it again" in _errors(
+        check_bundle(folder)
+    )
 
 
 @pytest.mark.parametrize("name", [INDEX, TEXT_FILE, "dialogues.jsonl"])
@@ -109,7 +111,15 @@ def test_a_foreign_file_is_noted(folder: Path) -> None:
 
 def test_labels_out_of_range(folder: Path) -> None:
     _tamper(folder, INDEX, lambda index: index["label"].__setitem__(slice(3, 5), [7, -2]))
-    assert _found(folder, "label") == [("error", "2 labels not in -1 to 1: 7 in row 3, -2 in row 4", [])]
+    assert _found(folder, "label") == [("error", "2 labels not in -1 to 1: -2, 7", ["d2_0", "d2_1"])]
+
+
+def test_an_index_of_other_splits_than_the_manifest_says(folder: Path) -> None:
+    _tamper(folder, INDEX, lambda index: index["split"].__setitem__(1, 1))
+    assert _errors(check_bundle(folder)) == [
+        "train must have 2 dialogues, 5 utterances, 4 scored (got 1 dialogue, 3 utterances, 2 scored)",
+        "dev must have 1 dialogue, 2 utterances, 2 scored (got 2 dialogues, 4 utterances, 4 scored)",
+    ]
 
 
 def test_an_index_that_does_not_divide_the_utterances(folder: Path) -> None:

@@ -258,6 +258,15 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_an_array_that_is_not_there_can_have_another_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "small.npz", **{"turn" if k == "order" else k: v for k, v in arrays().items()})
+    config = NpzImporter.Config(modalities={"text": ("words",)})
+    with pytest.raises(InputError) as caught:
+        NpzImporter(config).read(tmp_path / "small.npz")
+    assert caught.value.help.startswith("columns.order=NAME says which array it is; arrays in the file: ")
+    assert "turn" in caught.value.help
+
+
 def test_an_empty_file(tmp_path: Path) -> None:
     empty = {name: values[:0] for name, values in arrays().items() if name != "label_names"}
     assert ("", "must have at least one utterance (got none)") in _problems(tmp_path, **empty)

@@ -44,6 +44,7 @@ class BundleDataset(Dataset):
     def __init__(self, config: Config, modalities: Sequence[str]) -> None:
         try:
             self.bundle = Bundle(config.path)
+            self.bundle.require_sound_index()
         except InputError as error:
             raise InputError(f"dataset.path: {error.title}", error.problems) from None
         self.config = config

@@ -97,7 +97,7 @@ class NpzImporter(Importer):
         if not self.config.modalities:
             there = ", ".join(file.tables(rows)) or "none"
             file.note("", f"must have a modality: --modality NAME=ARRAY,… (arrays that can be one: {there})")
-        file.refuse_problems()
+        file.refuse_problems(_naming_help(file, names))
         dialogues, row_N = _arrange(columns, targets)
         features = {m: replace(array, values=array.values[row_N]) for m, array in features.items()}
         places = [Place(d.id, u.id) for d in dialogues for u in d.utterances]
@@ -121,6 +121,14 @@ def _read_columns(file: NpzFile, names: Columns) -> dict[str, list[Any]]:
         if role not in OPTIONAL or name in file.names or role in names.model_fields_set:
             columns[role] = readers.get(role, file.strings)(name)
     return file.equal(columns, _roles(names))
+
+
+def _naming_help(file: NpzFile, names: Columns) -> str:
+    """How to say that a column has another name, where one was not found."""
+    absent = [r for r, name in {**_roles(names), "label_names": names.label_names}.items() if name not in file.names]
+    absent = [role for role in absent if role not in OPTIONAL]
+    there = ", ".join(file.names) or "none"
+    return f"columns.{absent[0]}=NAME says which array it is; arrays in the file: {there}" if absent else ""
 
 
 def _roles(names: Columns) -> dict[str, str]:
