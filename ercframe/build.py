@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ercframe.blame import blame
 from ercframe.components import Component, Dataset, Transform
 from ercframe.errors import InputError, Problem, SpecError
 from ercframe.model import Learner, Model
@@ -142,11 +143,14 @@ def _default_slot(registry: Registry, kind: str, name: str) -> Slot | None:
 
 
 def _construct(loaded: Loaded, where: str, slot: Slot, make: Callable[[], Any]) -> Any:
-    """Make a component; a ValueError from its constructor is about its settings, so it is the user's to mend."""
+    """Make a component. A ValueError is about its settings; anything else is a fault of its code, told with its place."""
     try:
         return make()
-    except ValueError as error:
-        message = f"{slot.component.kind} '{slot.name}': {error}"
+    except (InputError, SpecError):
+        raise
+    except Exception as error:
+        told = str(error) if isinstance(error, ValueError) else f"cannot be built: {blame(error)}"
+        message = f"{slot.component.kind} '{slot.name}': {told}"
         raise InputError(
             f"the parts of '{loaded.recipe.name}' do not fit", [_problem(loaded, where, message)]
         ) from error

@@ -5,18 +5,22 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from ercframe.components import Loss, Part
+from ercframe.blame import blame
+from ercframe.components import Classifier, Fusion, Loss, Part
 from ercframe.data.dialogue import Dialogue, collate
 from ercframe.errors import InputError, Problem
 from ercframe.model import Learner
 from ercframe.objective import prefix_of
-from ercframe.tensors import Batch, ModelOutput, Stream, Streams, Term
+from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
 
 PROBE_DIALOGUES, PROBE_TURNS = 4, 8
+FAILED = "the probe before training found that the parts do not work together"
+Result = TypeVar("Result", Streams, FusionOutput, Decision)
 
 
 def probe_batch(dialogues: Sequence[Dialogue]) -> Batch:
@@ -40,13 +44,15 @@ def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:
         InputError: a shape, value or gradient is wrong, a stream is read by nobody, or a parameter is out of reach.
     """
     with _undisturbed(learner):
-        streams = learner.model.encoder(batch.features, batch.context)
+        model = learner.model
+        streams = _result(Streams, model.encoder, batch.features, batch.context)
         _raise_on(_stream_problems(learner, streams, batch))
         leaves = Streams({name: x.detach().requires_grad_() for name, x in streams.items()})
-        fused = learner.model.fusion(leaves, batch.context)
-        output = ModelOutput(leaves, fused, learner.model.classifier(fused, batch.context))
-        _raise_on(_output_problems(learner, output, batch, classes))  # before the losses, which rely on the shapes
-        terms = learner.objective(output, batch)
+        fused = _result(FusionOutput, model.fusion, leaves, batch.context)
+        _raise_on(_fused_problems(model.fusion, fused, len(batch.labels)))  # before what relies on the shapes
+        decision = _result(Decision, model.classifier, fused, batch.context)
+        _raise_on(_decision_problems(model.classifier, decision, (len(batch.labels), classes)))
+        terms = learner.objective(ModelOutput(leaves, fused, decision), batch)
         _raise_on(_term_problems(learner, terms))
         learner.objective.total(terms).backward()  # type: ignore[no-untyped-call]
         _raise_on(_unread(learner, leaves))
@@ -54,6 +60,19 @@ def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:
         _raise_on(_unreached(learner))
         _raise_on(_not_finite(learner))
         return _all_zero(learner)
+
+
+def _result(kind: type[Result], part: Part, *arguments: object) -> Result:
+    """What a part returns. Whatever a foreign ``forward`` raises is told with its name and place."""
+    try:
+        found = part(*arguments)
+    except Exception as error:
+        raise InputError(FAILED, [Problem(_label(part), "forward", f"must not fail: {blame(error)}")]) from error
+    if isinstance(found, kind):
+        return found
+    raise InputError(
+        FAILED, [Problem(_label(part), "forward", f"must return {kind.__name__} (got {type(found).__name__})")]
+    )
 
 
 def _continue_backward(streams: Streams, leaves: Streams) -> None:
@@ -85,7 +104,7 @@ def _undisturbed(learner: Learner) -> Iterator[None]:
 def _raise_on(found: Iterable[Problem]) -> None:
     problems = list(found)
     if problems:
-        raise InputError("the probe before training found that the parts do not work together", problems)
+        raise InputError(FAILED, problems)
 
 
 def _label(part: Part) -> str:
@@ -107,20 +126,28 @@ def _stream_problems(learner: Learner, streams: Streams, batch: Batch) -> list[P
     return [p for s, x in streams.items() for p in _tensor_problems(who, f"stream {s}", x, (rows, promised[s]))]
 
 
-def _output_problems(learner: Learner, output: ModelOutput, batch: Batch, classes: int) -> list[Problem]:
-    model, rows = learner.model, len(batch.labels)
-    who, spec, fused = _label(model.fusion), model.fusion.spec, output.fused
+def _fused_problems(fusion: Fusion, fused: FusionOutput, rows: int) -> list[Problem]:
+    who, spec = _label(fusion), fusion.spec
     problems = list(_tensor_problems(who, "joint", fused.joint, (rows, spec.width)))
     if set(fused.by_modality) != set(spec.by_modality):
         got, must = _names(fused.by_modality), _names(spec.by_modality)
         return [*problems, Problem(who, "by_modality", f"must hold {must} as its spec says (got {got})")]
     for name, x in fused.by_modality.items():
         problems += _tensor_problems(who, f"by_modality[{name}]", x, (rows, spec.by_modality[name]))
-    for part, weights in ((model.fusion, fused.weights), (model.classifier, output.decision.weights)):
-        for name, x in weights.items():
-            problems += _tensor_problems(_label(part), f"weights[{name}]", x, (rows, *x.shape[1:]))
-    problems += _tensor_problems(_label(model.classifier), "logits", output.decision.logits, (rows, classes))
-    return problems
+    return [*problems, *_weight_problems(who, fused.weights, rows)]
+
+
+def _decision_problems(classifier: Classifier, decision: Decision, shape: tuple[int, int]) -> list[Problem]:
+    who = _label(classifier)
+    return [
+        *_tensor_problems(who, "logits", decision.logits, shape),
+        *_weight_problems(who, decision.weights, shape[0]),
+    ]
+
+
+def _weight_problems(who: str, weights: Mapping[str, Tensor], rows: int) -> Iterator[Problem]:
+    for name, x in weights.items():
+        yield from _tensor_problems(who, f"weights[{name}]", x, (rows, *x.shape[1:]))
 
 
 def _term_problems(learner: Learner, terms: Mapping[str, Term]) -> Iterator[Problem]:

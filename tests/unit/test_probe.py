@@ -1,5 +1,7 @@
 """The probe finds silent faults, names them, and leaves no trace."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -319,3 +321,50 @@ def test_the_probe_batch_has_scored_dialogues_of_about_eight_turns():
     unscored, scored = dialogues(8, label=-1), dialogues(1, 40, 9, 7, 100, 6)
     chosen = probe_batch([*unscored, *scored])
     assert sorted(chosen.context.layout.sizes) == [1, 6, 7, 9]
+
+
+class Raises(Added):
+    """Fails."""
+
+    name = "raises"
+
+    def forward(self, streams, context):
+        raise KeyError("nothing of this name")
+
+
+class Bare(Added):
+    """Returns the tensor alone."""
+
+    name = "bare"
+
+    def forward(self, streams, context):
+        return super().forward(streams, context).joint
+
+
+class Narrower(Added):
+    """Its joint representation is narrower than it promises, which the classifier would trip over."""
+
+    name = "narrower"
+
+    def forward(self, streams, context):
+        whole = super().forward(streams, context)
+        return FusionOutput(whole.joint[:, :2], whole.by_modality)
+
+
+def test_a_forward_that_fails_is_told_with_its_place(batch):
+    ((who, what, message),) = problems(learner(fusion=Raises()), batch)
+    assert (who, what) == ("fusion 'raises'", "forward")
+    assert message.startswith("must not fail: KeyError: 'nothing of this name' (")
+    assert re.search(r"test_probe\.py:\d+, in forward\)$", message)
+
+
+def test_a_forward_that_returns_something_else_is_told_what_it_must_return(batch):
+    assert problems(learner(fusion=Bare()), batch) == [
+        ("fusion 'bare'", "forward", "must return FusionOutput (got Tensor)")
+    ]
+
+
+def test_a_wrong_width_is_the_fusions_fault_and_not_the_classifiers(batch):
+    assert problems(learner(fusion=Narrower()), batch) == [
+        ("fusion 'narrower'", "joint", "must have shape (8, 4) (got (8, 2))")
+    ]
