@@ -143,7 +143,7 @@ def _default_slot(registry: Registry, kind: str, name: str) -> Slot | None:
 
 
 def _construct(loaded: Loaded, where: str, slot: Slot, make: Callable[[], Any]) -> Any:
-    """Make a component. A ValueError is about its settings; anything else is a fault of its code, told with its place."""
+    """Make a component. A ValueError is about its settings; anything else is a fault of its code, told with place."""
     try:
         return make()
     except (InputError, SpecError):
