@@ -7,6 +7,9 @@ from types import SimpleNamespace
 
 import hypothesis
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does; read when PyTorch is imported
+
 import torch
 
 from ercframe import Component, Registry, hookimpl

@@ -4,6 +4,7 @@ Nothing here, nor at the top of a command's module, imports PyTorch: ``ercframe 
 """
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -53,6 +54,9 @@ for module in (run, components, data):
 
 def main() -> None:
     """Run the command line; exit 0 when done, 1 when a run failed, 2 for bad input, 130 after Ctrl-C."""
+    # PyTorch's threads wait for each other in busy loops by default. Where something else wants a core, too, that made
+    # an epoch of two threads take five times as long. It is read when PyTorch is imported, which is yet to come.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run_app(sys.argv[1:]))
 
 
