@@ -1,6 +1,7 @@
 """What every test may use."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let no test depend on how busy the machine is."""
     hypothesis.settings.register_profile("ercframe", deadline=None)
     hypothesis.settings.load_profile("ercframe")
+    # Whoever starts the tests in the background makes them deaf to Ctrl-C, which some of them send themselves.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 
 class Frozen(nn.Module):
@@ -31,6 +31,6 @@ class Frozen(nn.Module):
         self.module._apply(fn)  # type: ignore[no-untyped-call]
         return self
 
-    def forward(self, *args: Tensor) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the network returns; gradients reach the arguments, not the network."""
-        return self.module(*args)
+        return self.module(*args, **kwargs)

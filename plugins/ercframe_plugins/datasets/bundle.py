@@ -48,8 +48,16 @@ class BundleDataset(Dataset):
         except InputError as error:
             raise InputError(f"dataset.path: {error.title}", error.problems) from None
         self.config = config
-        self.bundle.require(modalities)
+        self._require(modalities)
         self.features = {m: self.bundle.features(m) for m in modalities}
+
+    def _require(self, modalities: Sequence[str]) -> None:
+        try:
+            self.bundle.require(modalities)
+        except InputError as error:
+            present = ",".join(self.bundle.manifest.modalities)
+            way = f"To train on what it has: modalities=[{present}]" if present else "Import it again, with features."
+            raise InputError(error.title, error.problems, way) from None
 
     @cached_property
     def info(self) -> DatasetInfo:
