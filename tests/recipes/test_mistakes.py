@@ -412,7 +412,8 @@ BUILDING = {
         change=("cross_entropy", "cross_entropy, class_weights: [1, 2]"),
     ),
     "modality that the bundle does not have": Mistake(
-        "bundle has no modality 'txet'; it has text, audio; did you mean 'text'?\n\nTo train on what it has: modalities=[text,audio]",
+        "bundle has no modality 'txet'; it has text, audio; did you mean 'text'?\n\n"
+        "To train on what it has: modalities=[text,audio]",
         change=("dataset: {type: synthetic, train: 6, dev: 3, test: 3}", "dataset: {type: bundle, path: bundle}"),
         overrides=("modalities=[txet,audio]",),
     ),
