@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 GENERATED = "GENERATED DATA: these conversations were drawn from a model, nobody spoke them"
+SHORT = {"weighted_f1": "wF1", "accuracy": "acc.", "macro_f1": "mF1"}
 
 
 def result_table(summary: Mapping[str, Any]) -> RenderableType:
@@ -23,50 +24,39 @@ def result_table(summary: Mapping[str, Any]) -> RenderableType:
 
 
 def _seeds(summary: Mapping[str, Any]) -> Table:
+    """A row for each seed; dev, oracle, gap and last show the score that chose the epochs."""
+    monitor = summary["protocol"]["monitor"]
+    short = SHORT[monitor]
     shows_gap = "selected_on_test" in summary["seeds"][0]  # always so under protocol paper
-    has_dev = "dev" in summary["seeds"][0]["selected"]
     table = _table(_title(summary), _caption(summary))
     table.add_column("seed", no_wrap=True)
-    for name in ("epoch", "dev\nwF1", "test\nwF1", "test\nacc.", "macro\nF1"):
+    for name in ("epoch", f"dev\n{short}", *(f"test\n{other}" for other in SHORT.values())):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("oracle\nepoch", "oracle\nwF1", "gap", "last\nwF1") if shows_gap else ():
+    for name in ("oracle\nepoch", f"oracle\n{short}", "gap", f"last\n{short}") if shows_gap else ():
         table.add_column(name, justify="right", no_wrap=True)
     for seed in summary["seeds"]:
-        table.add_row(*_seed_cells(seed, has_dev, shows_gap))
+        table.add_row(str(seed["seed"]), *_cells(seed, monitor, lambda score: score))
     if len(summary["seeds"]) > 1:
+        over = summary["over_seeds"]
         table.add_section()
-        table.add_row(*_over_seeds_cells(summary, "mean", has_dev, shows_gap), style="bold")
-        table.add_row(*_over_seeds_cells(summary, "std", has_dev, shows_gap))
+        table.add_row("mean", *_cells(over, monitor, lambda score: score["mean"]), style="bold")
+        table.add_row("± std", *_cells(over, monitor, lambda score: score["std"], gap=False))
     return table
 
 
-def _seed_cells(seed: Mapping[str, Any], has_dev: bool, shows_gap: bool) -> list[str]:
-    chosen = seed["selected"]
-    test = chosen["test"]
-    cells = [str(seed["seed"]), str(chosen["epoch"])]
-    cells += [_percent(chosen["dev"]["weighted_f1"]) if has_dev else "no dev"]
-    cells += [_percent(test[name]) for name in ("weighted_f1", "accuracy", "macro_f1")]
-    if shows_gap:
-        oracle = seed["selected_on_test"]
-        gap = oracle["test"]["weighted_f1"] - test["weighted_f1"]
-        cells += [str(oracle["epoch"]), _percent(oracle["test"]["weighted_f1"]), f"{100 * gap:+.2f}"]
-        cells += [_percent(seed["last"]["test"]["weighted_f1"])]
-    return cells
-
-
-def _over_seeds_cells(summary: Mapping[str, Any], statistic: str, has_dev: bool, shows_gap: bool) -> list[str]:
-    """The row of the mean or of the standard deviation over seeds."""
-    over = summary["over_seeds"]
-    test = over["selected"]["test"]
-    cells = ["mean" if statistic == "mean" else "± std", ""]
-    cells += [_percent(over["selected"]["dev"]["weighted_f1"][statistic]) if has_dev else "no dev"]
-    cells += [_percent(test[name][statistic]) for name in ("weighted_f1", "accuracy", "macro_f1")]
-    if shows_gap:
-        oracle = over["selected_on_test"]["test"]["weighted_f1"]
-        gap = oracle["mean"] - test["weighted_f1"]["mean"]
-        cells += ["", _percent(oracle[statistic]), f"{100 * gap:+.2f}" if statistic == "mean" else ""]
-        cells += [_percent(over["last"]["test"]["weighted_f1"][statistic])]
-    return cells
+def _cells(ways: Mapping[str, Any], monitor: str, read: Callable[[Any], float], gap: bool = True) -> Iterator[str]:
+    """The cells of a seed, or of a statistic over seeds, which has no epochs."""
+    chosen = ways["selected"]
+    yield str(chosen.get("epoch", ""))
+    yield _percent(read(chosen["dev"][monitor])) if "dev" in chosen else "no dev"
+    yield from (_percent(read(chosen["test"][name])) for name in SHORT)
+    if "selected_on_test" in ways:
+        oracle, last = ways["selected_on_test"], ways["last"]
+        claimed = read(oracle["test"][monitor])
+        yield str(oracle.get("epoch", ""))
+        yield _percent(claimed)
+        yield f"{100 * (claimed - read(chosen['test'][monitor])):+.2f}" if gap else ""
+        yield _percent(read(last["test"][monitor]))
 
 
 def _per_class(summary: Mapping[str, Any]) -> Table:
@@ -89,7 +79,7 @@ def _title(summary: Mapping[str, Any]) -> str:
 def _caption(summary: Mapping[str, Any]) -> str:
     data = summary["dataset"]
     sizes = ", ".join(f"{count} {split}" for split, count in data["dialogues"].items() if count)
-    text = f"In percent, std with ddof 1. Dialogues: {sizes}. Dev: {data['dev']}. "
+    text = f"In percent; wF1 weighted F1, mF1 macro F1; std with ddof 1. Dialogues: {sizes}. Dev: {data['dev']}. "
     text += f"Epochs chosen by {summary['protocol']['monitor'].replace('_', ' ')}."
     if "selected_on_test" in summary["seeds"][0]:
         text += " Oracle: what choosing the best test epoch would have claimed; gap: by how much more."

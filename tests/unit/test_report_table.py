@@ -109,3 +109,14 @@ def test_a_single_seed_has_no_mean_and_a_run_without_gap_no_oracle():
     text = shown(summary)
     assert "mean " not in text.split("F1 of each")[0]
     assert "oracle" not in text
+
+
+def test_dev_oracle_gap_and_last_show_the_score_that_chose_the_epochs():
+    summary = copy.deepcopy(SUMMARY)
+    summary["protocol"] = summary["protocol"] | {"monitor": "accuracy"}
+    for seed in summary["seeds"]:
+        seed["selected_on_test"]["test"]["accuracy"] = 0.9
+    text = shown(summary)
+    rows = [line.split() for line in text.splitlines()]
+    assert ["0", "3", "70.00", "62.00", "62.00", "62.00", "5", "90.00", "+28.00", "60.00"] in rows
+    assert ["seed", "epoch", "acc.", "wF1", "acc.", "mF1", "epoch", "acc.", "gap", "acc."] in rows
