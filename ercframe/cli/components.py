@@ -40,7 +40,7 @@ def list_components(
 def show(
     what: Annotated[str, typer.Argument(metavar="KIND/NAME | RECIPE", help="A component, or a recipe to resolve.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes of the recipe, as for run.")
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes of the recipe, as for run.")
     ] = None,
     plugin: PluginFiles = None,
     demo: Annotated[bool, typer.Option("--demo", help="The recipe as --demo runs it.")] = False,

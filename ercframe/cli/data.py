@@ -27,7 +27,7 @@ def import_(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to write.")],
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Its settings; `ercframe show importer/NAME` has them."),
+        typer.Argument(metavar="KEY=VALUE", help="Its settings; `ercframe show importer/NAME` has them."),
     ] = None,
     modality: Annotated[
         list[str] | None,

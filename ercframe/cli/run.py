@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 def run(
     recipe: Annotated[str, typer.Argument(help="A recipe file, the name of an installed recipe, or a run folder.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as trainer.epochs=40.")
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes, such as trainer.epochs=40.")
     ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Train on generated conversations, with the recipe's demo settings.")

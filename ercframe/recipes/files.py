@@ -72,6 +72,8 @@ def find(source: str | Path) -> tuple[Path, list[str]]:
     if path.exists():  # a pipe
         return path, []
     names = installed_names()
+    if "=" in str(source):
+        raise InputError(f"a recipe must come before its changes: RECIPE {source} (got no recipe)")
     raise InputError(
         f"there is no recipe '{source}'{nearest(path.stem, names)}",
         help=f"Give a file, or the name of an installed recipe: {', '.join(names)}",

@@ -108,6 +108,7 @@ def test_show_of_an_unknown_component(out):
         ("fusion", "must be KIND/NAME or a recipe (got 'fusion'); `ercframe list fusion` has the names"),
         ("fusionn/gated", "unknown kind 'fusionn'; did you mean 'fusion'?"),
         ("sdt_iemocp", "there is no recipe 'sdt_iemocp'; did you mean 'sdt_iemocap'?"),
+        ("trainer.epochs=3", "a recipe must come before its changes: RECIPE trainer.epochs=3 (got no recipe)"),
         ("mine/sdt_iemocap.yaml", "there is no recipe 'mine/sdt_iemocap.yaml'; did you mean 'sdt_iemocap'?"),
     ],
 )
