@@ -22,7 +22,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = Path(name)
     try:
         write(temporary)
-        _make_durable(temporary)
+        make_durable(temporary)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -54,8 +54,8 @@ def write_json_lines(path: Path, rows: Iterable[Any]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def _make_durable(path: Path) -> None:
-    """Without this a power cut after the rename may leave an empty file under the final name."""
+def make_durable(path: Path) -> None:
+    """Wait until a file is on the disk: a power cut after a rename may else leave an empty one of that name."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

@@ -14,6 +14,9 @@ from torchmetrics.functional.classification import (
 
 # Shape letters: S scored utterances, C emotions.
 
+HEADLINE = ("weighted_f1", "accuracy", "macro_f1")
+"""The single numbers that sum up predictions, by their names in :class:`Scores`."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -53,4 +56,4 @@ class Scores:
 
     def headline(self) -> dict[str, Any]:
         """The three single numbers, by name."""
-        return {"weighted_f1": self.weighted_f1, "accuracy": self.accuracy, "macro_f1": self.macro_f1}
+        return {name: getattr(self, name) for name in HEADLINE}

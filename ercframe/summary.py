@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ercframe.build import Experiment
-from ercframe.metrics import Scores
+from ercframe.metrics import HEADLINE, Scores
 from ercframe.settings import ProtocolSettings
 from ercframe.trainer import Epoch, best
 
@@ -70,12 +70,7 @@ def _full(scores: Scores) -> dict[str, Any]:
 def _over_seeds(seeds: Sequence[dict[str, Any]], way: str) -> dict[str, Any]:
     """Mean and standard deviation of each headline score, for each split."""
     splits = [split for split in ("dev", "test") if split in seeds[0][way]]
-    return {
-        split: {
-            name: _spread(seed[way][split][name] for seed in seeds) for name in ("weighted_f1", "accuracy", "macro_f1")
-        }
-        for split in splits
-    }
+    return {split: {name: _spread(seed[way][split][name] for seed in seeds) for name in HEADLINE} for split in splits}
 
 
 def _spread(values: Iterable[float]) -> dict[str, float | None]:

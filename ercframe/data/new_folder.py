@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ercframe.errors import InputError
+from ercframe.files import make_durable
 
 
 @contextmanager
@@ -32,7 +33,9 @@ def new_folder(path: Path, replace: bool) -> Iterator[Path]:
         _remove_leftovers(path)
         folder.mkdir()
         yield folder
-        _make_durable(folder)
+        for file in folder.rglob("*"):
+            if file.is_file():
+                make_durable(file)
         if replace and path.exists():
             path.rename(old)
         folder.rename(path)
@@ -43,14 +46,6 @@ def new_folder(path: Path, replace: bool) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _make_durable(folder: Path) -> None:
-    """Without this a power cut after the move may leave empty files under the final name."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
 
 
 def _remove_leftovers(path: Path) -> None:
