@@ -11,8 +11,8 @@ demo:  ## the recipe of the README on generated conversations
 test:  ## the quick tests
 	pytest
 
-slow:  ## the tests that train or install something
-	pytest -m slow
+slow:  ## the tests that train or install something, or need an extra
+	pytest -m "slow or extra"
 
 lint:  ## style
 	ruff check .
