@@ -23,7 +23,10 @@ from ercframe.probe import probe, probe_batch
 from ercframe.registry import Origin
 from ercframe.runs import RunFolder, SeedFolder
 from ercframe.summary import seed_summary, summarise
-from ercframe.trainer import Epoch, best, choose_device, fit
+from ercframe.training.device import choose_device
+from ercframe.training.epoch import Epoch, best
+from ercframe.training.loop import fit
+from ercframe.training.state import new_learner, new_state
 
 
 class Reporter(Protocol):
@@ -54,7 +57,7 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
     """
     recipe = experiment.loaded.recipe
     device = choose_device(recipe.trainer.device)
-    learner = _new_learner(experiment, recipe.protocol.seed_list()[0], device)
+    learner = new_learner(experiment, recipe.protocol.seed_list()[0], device)
     warnings = probe(learner, probe_batch(experiment.splits.train).to(device), len(experiment.info.labels))
     parameters = sum(p.numel() for p in learner.parameters())
     del learner
@@ -91,21 +94,20 @@ def _run_seed(
     experiment: Experiment, seed: int, folder: SeedFolder, device: torch.device, reporter: Reporter
 ) -> tuple[list[dict[str, Any]], str]:
     """Train one seed; its summary (none where no epoch ended) and ``finished`` or ``interrupted``."""
-    epochs: list[Epoch] = []
     concluded: list[dict[str, Any]] = []
     started, status = time.perf_counter(), "finished"
-    learner = _new_learner(experiment, seed, device)
+    state = new_state(experiment, seed, device)
+    learner, epochs = state.learner, state.epochs
 
     def observe(epoch: Epoch, is_best: bool) -> None:
         with interrupt_deferred():  # checkpoint, log and list must tell the same story
             folder.save_checkpoint(learner, epoch.number, is_best)
-            epochs.append(epoch)
             folder.write_metrics(_row(epoch) for epoch in epochs)
         reporter.epoch_done(seed, epoch, is_best)
 
     reporter.seed_started(seed, experiment.loaded.recipe.trainer.epochs)
     try:
-        fit(learner, experiment, seed, device, observe)
+        fit(state, experiment, observe)
     except KeyboardInterrupt:
         status = "interrupted"
     finally:
@@ -148,12 +150,6 @@ def _conclude(
     folder.write_predictions(predictions)
     folder.write_representations(representations)
     return seed_summary(seed, epochs, chosen, recipe.protocol, seconds)
-
-
-def _new_learner(experiment: Experiment, seed: int, device: torch.device) -> Learner:
-    """A learner initialised from ``seed``, on the host so that every device starts from the same weights."""
-    torch.manual_seed(seed)
-    return experiment.learner().to(device)
 
 
 def _row(epoch: Epoch) -> dict[str, Any]:

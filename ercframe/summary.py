@@ -9,7 +9,7 @@ from typing import Any
 from ercframe.build import Experiment
 from ercframe.metrics import HEADLINE, Scores
 from ercframe.settings import ProtocolSettings
-from ercframe.trainer import Epoch, best
+from ercframe.training.epoch import Epoch, best
 
 WAYS = ("selected", "selected_on_test", "last")
 """Ways of choosing an epoch: the protocol's own, the best test epoch, the last epoch."""

@@ -16,7 +16,7 @@ from rich.progress import (
 from ercframe.build import Experiment
 from ercframe.report.table import GENERATED
 from ercframe.runs import RunFolder
-from ercframe.trainer import Epoch
+from ercframe.training.epoch import Epoch
 
 
 class ConsoleReporter:

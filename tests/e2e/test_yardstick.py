@@ -6,7 +6,9 @@ import yaml
 
 from ercframe import recipes
 from ercframe.build import assemble
-from ercframe.trainer import best, fit
+from ercframe.training.epoch import best
+from ercframe.training.loop import fit
+from ercframe.training.state import new_state
 
 # Dropout 0.5 is made for SDT's width of 1024.
 SDT = ["encoder.width=96", "encoder.dropout=0.2", "losses.distill.dropout=0.2", "trainer.epochs=10"]
@@ -24,8 +26,8 @@ CONTEXT_FREE = {
 def accuracy(loaded: recipes.Loaded) -> float:
     """Test accuracy of the epoch that dev chooses, for seed 0."""
     experiment, epochs = assemble(loaded), []
-    torch.manual_seed(0)
-    fit(experiment.learner(), experiment, 0, torch.device("cpu"), lambda epoch, is_best: epochs.append(epoch))
+    state = new_state(experiment, 0, torch.device("cpu"))
+    fit(state, experiment, lambda epoch, is_best: epochs.append(epoch))
     return best(epochs, "dev", loaded.recipe.protocol.monitor).test.accuracy
 
 

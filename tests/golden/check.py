@@ -23,7 +23,7 @@ from ercframe.objective import Objective, mean
 from ercframe.plugins import load
 from ercframe.registry import Registry
 from ercframe.settings import OptimizerSettings
-from ercframe.trainer import make_optimizer
+from ercframe.training.optimizer import make_optimizer
 
 TOLERANCE = 1e-9
 LETTERS = {"t": "text", "a": "audio", "v": "visual"}

@@ -84,7 +84,7 @@ def test_ctrl_c_while_a_seed_is_concluded_loses_nothing(experiment, tmp_path, mo
 
 
 def test_ctrl_c_while_a_model_is_built_keeps_the_finished_seeds(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "_new_learner", after(3, ctrl_c, execute._new_learner))  # the probe's comes first
+    monkeypatch.setattr(execute, "new_state", after(2, ctrl_c, execute.new_state))
     _, found = execute.execute(experiment, tmp_path / "runs", Silent())
     assert found == summary(tmp_path)
     assert (found["status"], [seed["seed"] for seed in found["seeds"]]) == ("interrupted", [0])

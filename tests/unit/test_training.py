@@ -12,7 +12,13 @@ from ercframe.build import assemble
 from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import OptimizerSettings
-from ercframe.trainer import Choice, Epoch, best, choose_device, fit, make_optimizer, train_epoch, training_batches
+from ercframe.training.batches import training_batches
+from ercframe.training.device import choose_device
+from ercframe.training.epoch import Choice, Epoch, best
+from ercframe.training.loop import fit
+from ercframe.training.optimizer import make_optimizer
+from ercframe.training.state import new_state
+from ercframe.training.step import Step
 
 CPU = torch.device("cpu")
 TINY = {
@@ -39,10 +45,9 @@ def experiment(tmp_path):
 
 
 def train(experiment, seed=0):
-    torch.manual_seed(seed)
-    learner, epochs, bests = experiment.learner(), [], []
-    fit(learner, experiment, seed, CPU, lambda epoch, is_best: (epochs.append(epoch), bests.append(is_best)))
-    return learner, epochs, bests
+    state, bests = new_state(experiment, seed, CPU), []
+    fit(state, experiment, lambda _, is_best: bests.append(is_best))
+    return state.learner, state.epochs, bests
 
 
 def test_the_same_seed_gives_the_same_weights_and_scores_bit_for_bit(experiment):
@@ -113,8 +118,7 @@ def test_clipping_bounds_the_step(experiment):
     learner = made.learner()
     before = copy.deepcopy(learner.state_dict())
     optimizer = make_optimizer(OptimizerSettings(name="sgd", lr=1.0), learner)
-    one_batch = iter([next(training_batches(made, torch.Generator().manual_seed(0)))])
-    train_epoch(learner, optimizer, one_batch, CPU, clip_norm=1e-3)
+    Step(learner, optimizer, clip_norm=1e-3)(next(training_batches(made, torch.Generator().manual_seed(0))))
     moved = torch.cat([(x - before[name]).flatten() for name, x in learner.state_dict().items()])
     assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-3)
 

@@ -1,0 +1,1 @@
+"""Training a learner: one step, the loop around it, and everything that changes while it runs."""

@@ -1,0 +1,84 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import islice
+
+from ercframe.build import Experiment
+from ercframe.errors import RunError
+from ercframe.evaluate import score
+from ercframe.metrics import Scores
+from ercframe.settings import TrainerSettings
+from ercframe.training.batches import training_batches
+from ercframe.training.epoch import Epoch
+from ercframe.training.state import TrainingState
+from ercframe.training.step import Step
+from ercframe.training.tally import NotFiniteError
+
+READ_EVERY = 256
+"""Batches after which the loss terms are read from the device, which waits for it; and once more after each epoch."""
+
+Observer = Callable[[Epoch, bool], None]
+"""Told of every epoch and whether it is the best so far; observes, never steers."""
+
+
+def fit(state: TrainingState, experiment: Experiment, observe: Observer) -> None:
+    """Train from ``state`` on, as the recipe says.
+
+    Args:
+        state: where to begin; its learner is the last epoch's when this returns.
+        experiment: data and settings.
+        observe: called after each epoch.
+
+    Raises:
+        RunError: a loss term is no longer finite, or the model puts out NaN.
+    """
+    settings = experiment.loaded.recipe.trainer
+    step = Step(state.learner, state.optimizer, settings.clip_norm)
+    while not is_over(state, settings):
+        started = time.perf_counter()
+        try:
+            train_epoch(state, step, experiment)
+        except NotFiniteError as error:
+            broken, number = ", ".join(error.terms), len(state.epochs) + 1
+            raise RunError(
+                f"epoch {number}: the loss must be finite (got NaN or Inf in {broken}). "
+                "A lower trainer.optimizer.lr or a trainer.clip_norm often helps."
+            ) from error
+        terms = state.tally.means()
+        loss = sum(state.learner.objective.weight(name) * value for name, value in terms.items())
+        dev, test = _scores(state, experiment)
+        epoch = Epoch(len(state.epochs) + 1, loss, terms, dev, test, time.perf_counter() - started)
+        observe(epoch, state.end_epoch(epoch))
+
+
+def is_over(state: TrainingState, settings: TrainerSettings) -> bool:
+    """Whether there is no epoch left to train, or patience ran out."""
+    done = len(state.epochs)
+    out_of_patience = settings.patience is not None and done and done - state.choice.number >= settings.patience
+    return done >= settings.epochs or bool(out_of_patience)
+
+
+def train_epoch(state: TrainingState, step: Step, experiment: Experiment) -> None:
+    """Train on the batches that are left of the epoch at hand.
+
+    Raises:
+        NotFiniteError: a loss term was NaN or infinite.
+    """
+    state.learner.train()
+    state.begin_epoch()
+    for batch in islice(training_batches(experiment, state.generator), state.tally.batches, None):
+        state.tally.add(step(batch.to(state.device, non_blocking=True)))
+        if state.tally.waiting >= READ_EVERY:
+            state.tally.read()
+    state.tally.read()
+
+
+def _scores(state: TrainingState, experiment: Experiment) -> tuple[Scores | None, Scores | None]:
+    recipe, splits = experiment.loaded.recipe, experiment.splits
+    arguments = (recipe.trainer.batch_dialogues, state.device, len(experiment.info.labels))
+    dev = score(state.learner, splits.dev, *arguments) if splits.dev else None
+    test = score(state.learner, splits.test, *arguments) if recipe.protocol.show_gap else None
+    return dev, test
