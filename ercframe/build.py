@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from ercframe.blame import blame
 from ercframe.components import Component, Dataset, Transform
@@ -49,9 +51,30 @@ def assemble(loaded: Loaded) -> Experiment:
         _construct(loaded, f"transforms[{i}]", slot, partial(_new, slot, info))
         for i, slot in enumerate(recipe.transforms)
     )
-    with torch.device("meta"):  # shapes and specs only: no memory, no random numbers
+    with shapes_only():
         build_learner(loaded, info)
     return Experiment(loaded, dataset, info, splits, transforms)
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """A block in which parts are built with shapes and specs alone: no memory, no random numbers."""
+    with torch.device("meta"), _NoDraws():
+        yield
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leaves out ``normal_``: a tensor on ``meta`` has no values to draw, and drawing them there first imports
+    PyTorch's whole compiler, which takes a second and a half."""
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") == "normal_":
+            tensor = args[0] if args else (kwargs or {})["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **(kwargs or {}))
 
 
 def build_learner(loaded: Loaded, info: DatasetInfo) -> Learner:
@@ -116,7 +139,7 @@ class _Chain:
     def _would_fit(self, kind: str, candidate: Slot, consumer: Slot) -> bool:
         recipe = self.loaded.recipe
         try:
-            with torch.device("meta"):
+            with shapes_only():
                 encoder = _new(candidate if kind == "encoder" else recipe.encoder, self.info)
                 if consumer.component.kind == "fusion":
                     _new(consumer, self.info, encoder.spec)

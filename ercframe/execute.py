@@ -19,14 +19,13 @@ from ercframe.build import Experiment
 from ercframe.errors import RunError
 from ercframe.evaluate import record, rows, score
 from ercframe.model import Learner
-from ercframe.probe import probe, probe_batch
+from ercframe.preflight import preflight
 from ercframe.registry import Origin
 from ercframe.runs import RunFolder, SeedFolder
 from ercframe.summary import seed_summary, summarise
-from ercframe.training.device import choose_device
 from ercframe.training.epoch import Epoch, best
 from ercframe.training.loop import fit
-from ercframe.training.state import new_learner, new_state
+from ercframe.training.state import new_state
 
 
 class Reporter(Protocol):
@@ -56,26 +55,22 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
         RunError: training diverged, or a file could not be read or written.
     """
     recipe = experiment.loaded.recipe
-    device = choose_device(recipe.trainer.device)
-    learner = new_learner(experiment, recipe.protocol.seed_list()[0], device)
-    warnings = probe(learner, probe_batch(experiment.splits.train).to(device), len(experiment.info.labels))
-    parameters = sum(p.numel() for p in learner.parameters())
-    del learner
+    found = preflight(experiment)
     folder = RunFolder.create(root, recipe.name)
     seeds: list[dict[str, Any]] = []
 
     def keep(status: str) -> dict[str, Any]:
-        summary = summarise(experiment, seeds, parameters, status)
+        summary = summarise(experiment, seeds, found.total, status)
         folder.write_summary(summary)
         return summary
 
     try:
         folder.write_recipe(recipe.to_yaml(folder.copy_plugins(recipe.plugin_files)))
-        folder.write_environment(device, _origins(experiment))
-        reporter.started(experiment, folder, parameters, warnings)
+        folder.write_environment(found.device, _origins(experiment))
+        reporter.started(experiment, folder, found.total, list(found.warnings))
         for seed in recipe.protocol.seed_list():
-            found, status = _run_seed(experiment, seed, folder.seed(seed), device, reporter)
-            seeds += found
+            done, status = _run_seed(experiment, seed, folder.seed(seed), found.device, reporter)
+            seeds += done
             if status == "interrupted":
                 break
             keep("running")

@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_confusion_matrix,
-    multiclass_f1_score,
-)
 
 # Shape letters: S scored utterances, C emotions.
 
@@ -43,6 +38,14 @@ class Scores:
         Raises:
             ValueError: there is nothing to score.
         """
+        # Imported here: torchmetrics loads SciPy and, where it is installed, transformers. That takes as long as
+        # PyTorch itself, and nobody who only checks a recipe needs it.
+        from torchmetrics.functional.classification import (
+            multiclass_accuracy,
+            multiclass_confusion_matrix,
+            multiclass_f1_score,
+        )
+
         if not len(label_S):
             raise ValueError("there must be at least one labelled utterance to score")
         arguments = (predicted_S, label_S, classes)

@@ -49,3 +49,10 @@ def test_public_names_are_sorted_and_have_a_home():
 
     assert sorted(ercframe.__all__) == ercframe.__all__
     assert set(ercframe.__all__) - {"__version__"} == set(ercframe._HOME)
+
+
+def test_a_recipe_is_checked_without_the_compiler_and_without_the_metrics():
+    """Either takes as long to import as PyTorch itself."""
+    program = PROBE.format(arguments=["check", "sdt_iemocap", "--demo"], heavy=("torch._dynamo", "torchmetrics"))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
