@@ -18,12 +18,23 @@ if TYPE_CHECKING:
         Loss,
         Transform,
     )
+    from ercframe.data.conversations import Conversation, dialogue_records, read_conversations
+    from ercframe.data.describe import describe_turns
     from ercframe.data.dialogue import Dialogue, Utterance, collate
     from ercframe.data.findings import Finding, Place, counted
     from ercframe.data.npz import NpzFile, describe_features
     from ercframe.data.reader import Bundle
-    from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFile, Split, UtteranceRecord
-    from ercframe.errors import InputError, Problem, RunError, SpecError
+    from ercframe.data.records import (
+        Corpus,
+        DialogueRecord,
+        FeatureArray,
+        SourceFile,
+        Split,
+        UtteranceRecord,
+        split_named,
+    )
+    from ercframe.data.turn import Turn, parse_turn
+    from ercframe.errors import InputError, Problem, RunError, SpecError, nearest, problems_in
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
     from ercframe.registry import Registry
@@ -35,12 +46,15 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "components": ("Classifier Component ComponentConfig Dataset Encoder Fusion Importer Loss Transform"),
+    "data.conversations": "Conversation dialogue_records read_conversations",
+    "data.describe": "describe_turns",
     "data.dialogue": "Dialogue Utterance collate",
     "data.findings": "Finding Place counted",
     "data.npz": "NpzFile describe_features",
     "data.reader": "Bundle",
-    "data.records": "Corpus DialogueRecord FeatureArray SourceFile Split UtteranceRecord",
-    "errors": "InputError Problem RunError SpecError",
+    "data.records": "Corpus DialogueRecord FeatureArray SourceFile Split UtteranceRecord split_named",
+    "data.turn": "Turn parse_turn",
+    "errors": "InputError Problem RunError SpecError nearest problems_in",
     "layout": "Layout",
     "plugins": "hookimpl",
     "registry": "Registry",
@@ -57,6 +71,7 @@ __all__ = [
     "Component",
     "ComponentConfig",
     "Context",
+    "Conversation",
     "Corpus",
     "Dataset",
     "DatasetInfo",
@@ -89,13 +104,21 @@ __all__ = [
     "Streams",
     "Term",
     "Transform",
+    "Turn",
     "Utterance",
     "UtteranceRecord",
     "__version__",
     "collate",
     "counted",
     "describe_features",
+    "describe_turns",
+    "dialogue_records",
     "hookimpl",
+    "nearest",
+    "parse_turn",
+    "problems_in",
+    "read_conversations",
+    "split_named",
 ]
 
 

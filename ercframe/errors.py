@@ -4,6 +4,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+MOST_SHOWN = 20
+"""Problems of one file that are shown; a file of another format has one in every line."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -43,6 +46,14 @@ class InputError(Exception):
         if self.help:
             lines += ["", self.help.rstrip()]
         return "\n".join(lines)
+
+
+def problems_in(source: object, problems: Sequence[Problem], help: str = "") -> InputError:
+    """``"3 problems in talk.jsonl"``: the error for everything that is wrong with a file; of very many the first."""
+    count, shown = len(problems), list(problems[:MOST_SHOWN])
+    if count > MOST_SHOWN:
+        shown.append(Problem("", "", f"and {count - MOST_SHOWN:,} more"))
+    return InputError(f"{count:,} problem{'s' * (count != 1)} in {source}", shown, help)
 
 
 class SpecError(Exception):

@@ -1,7 +1,7 @@
 """Commands about what there is to choose from: list, show, schema."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -64,12 +64,19 @@ def show(
     typer.echo(loaded.recipe.to_yaml(), nl=False)
 
 
-def schema(plugin: PluginFiles = None) -> None:
-    """Print the JSON Schema of recipes, with which editors complete and check them."""
+def schema(
+    plugin: PluginFiles = None,
+    of: Annotated[
+        Literal["recipes", "conversations"],
+        typer.Option("--for", help="recipes, or one line of a conversation file."),
+    ] = "recipes",
+) -> None:
+    """Print the JSON Schema of recipes, or of conversation files, with which editors complete and check them."""
     import json
 
     from ercframe import plugins
+    from ercframe.data.turn import conversation_schema
     from ercframe.recipes.schema import recipe_schema
 
-    registry = plugins.load(plugin or [])
-    typer.echo(json.dumps(recipe_schema(registry), indent=2, ensure_ascii=False))
+    found = conversation_schema() if of == "conversations" else recipe_schema(plugins.load(plugin or []))
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

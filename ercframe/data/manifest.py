@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
+from ercframe.data.json_faults import problems_of
 from ercframe.data.records import SpeakerIds, Split
-from ercframe.errors import InputError, Problem
+from ercframe.errors import InputError
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST, DIALOGUES, INDEX = "manifest.json", "dialogues.jsonl", "index.safetensors"
@@ -153,15 +153,4 @@ def read_manifest(bundle: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        problems = [Problem("", ".".join(map(str, e["loc"])), _explained(e)) for e in error.errors()]
-        raise InputError(f"{path} is damaged; import the bundle again", problems) from None
-
-
-def _explained(error: ErrorDetails) -> str:
-    """What pydantic found, as ercframe says it."""
-    if error["type"] == "extra_forbidden":
-        return "unknown key"
-    if error["type"] == "missing":
-        return "must be given"
-    rule = error["msg"].removeprefix("Input should be ")
-    return f"must be {rule} (got {error['input']!r})" if rule != error["msg"] else f"{rule} (got {error['input']!r})"
+        raise InputError(f"{path} is damaged; import the bundle again", list(problems_of(error))) from None

@@ -118,6 +118,12 @@ class Corpus:
     findings: tuple[Finding, ...] = ()
 
 
+def split_named(name: str) -> Split | None:
+    """The split that corpora call so: valid, validation and val mean dev. None where it is no split's name."""
+    named: dict[str, Split] = {"train": "train", "test": "test"}
+    return named.get(name, "dev" if name in ("dev", "valid", "validation", "val") else None)
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:

@@ -25,6 +25,7 @@ from ercframe import (
     counted,
     describe_features,
     hookimpl,
+    split_named,
 )
 from ercframe_plugins.importers.meld_annotations import FILES, LABELS, Key, Row, by_dialogue, read_rows
 from ercframe_plugins.importers.meld_faults import find_faults
@@ -130,7 +131,7 @@ def _keys(columns: Mapping[str, list[Any]]) -> list[Key]:
     """Split, dialogue and utterance of every row; none where a column cannot be used."""
     if not {"split", "dialogue", "utterance"} <= columns.keys():
         return []
-    splits = ["dev" if name in ("valid", "validation", "val") else name for name in columns["split"]]
+    splits = [split_named(name) or name for name in columns["split"]]
     return list(zip(splits, columns["dialogue"], columns["utterance"], strict=True))
 
 

@@ -20,22 +20,13 @@ from ercframe import (
     NpzFile,
     Place,
     Settings,
-    Split,
     UtteranceRecord,
     describe_features,
     hookimpl,
+    split_named,
 )
 
 # Shape letters: N utterances, D features, K values of a target.
-
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "dev": "dev",
-    "valid": "dev",
-    "validation": "dev",
-    "val": "dev",
-    "test": "test",
-}
 
 OPTIONAL = ("start", "end", "text")
 """Columns that a file may lack."""
@@ -140,9 +131,9 @@ def _check_columns(file: NpzFile, columns: Mapping[str, list[Any]], labels: tupl
     """Note every kind of value that cannot be right, with the first examples."""
     ids, dialogues, splits, order = (columns.get(role, []) for role in ("utterance", "dialogue", "split", "order"))
     file.note_examples(names.utterance, "must be unique", _repeated(ids))
-    unknown = [f"{name!r} {n} times" for name, n in Counter(splits).items() if name not in SPLIT_NAMES]
+    unknown = [f"{name!r} {n} times" for name, n in Counter(splits).items() if split_named(name) is None]
     file.note_examples(names.split, "must be train, dev (or valid, validation, val) or test", unknown)
-    pairs = {(d, SPLIT_NAMES.get(split, split)) for d, split in zip(dialogues, splits, strict=False)}
+    pairs = {(d, split_named(split) or split) for d, split in zip(dialogues, splits, strict=False)}
     divided = [f"{d} in {n} splits" for d, n in Counter(d for d, _ in sorted(pairs)).items() if n > 1]
     file.note_examples(names.split, "must be the same in all of a dialogue", divided)
     nowhere = sum(not np.isfinite(rank) for rank in order)
@@ -176,7 +167,9 @@ def _arrange(
     for dialogue, rows in rows_of.items():
         rows.sort(key=columns["order"].__getitem__)
         utterances = tuple(_utterance(columns, targets, row) for row in rows)
-        dialogues.append(DialogueRecord(dialogue, SPLIT_NAMES[columns["split"][rows[0]]], utterances))
+        split = split_named(columns["split"][rows[0]])
+        assert split is not None  # _check_columns noted all others
+        dialogues.append(DialogueRecord(dialogue, split, utterances))
     return tuple(dialogues), np.array([row for rows in rows_of.values() for row in rows])
 
 
