@@ -2,6 +2,7 @@
 
 from ercframe.nn.attention import DialogueAttention
 from ercframe.nn.class_weights import ClassWeights, class_weights
+from ercframe.nn.dropout import Dropout, dropout
 from ercframe.nn.feed_forward import FeedForward
 from ercframe.nn.frozen import Frozen
 from ercframe.nn.matching_attention import MatchingAttention
@@ -9,17 +10,21 @@ from ercframe.nn.positions import sinusoidal_positions
 from ercframe.nn.precision import at_least_float32, without_autocast
 from ercframe.nn.speaker_rows import speaker_rows
 from ercframe.nn.step_order import StepOrder
+from ercframe.nn.visibility import Visibility
 from ercframe.nn.weighted_nll import weighted_nll
 
 __all__ = [
     "ClassWeights",
     "DialogueAttention",
+    "Dropout",
     "FeedForward",
     "Frozen",
     "MatchingAttention",
     "StepOrder",
+    "Visibility",
     "at_least_float32",
     "class_weights",
+    "dropout",
     "sinusoidal_positions",
     "speaker_rows",
     "weighted_nll",

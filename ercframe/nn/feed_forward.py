@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from ercframe.nn.dropout import Dropout
+
 # Shape letters: N utterances, D features, F features in between.
 
 
@@ -23,7 +25,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=eps)
         self.widen, self.narrow = nn.Linear(width, hidden), nn.Linear(hidden, width)
-        self.activate, self.dropout = nn.GELU(approximate="tanh"), nn.Dropout(dropout)
+        self.activate, self.dropout = nn.GELU(approximate="tanh"), Dropout(dropout)
 
     def forward(self, x_ND: Tensor) -> Tensor:
         """Each row by itself, ``(N, D)``."""

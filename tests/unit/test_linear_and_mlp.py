@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from ercframe import FusedSpec, FusionOutput
+from ercframe.nn import Dropout
 from ercframe.testing import example_batch, example_dataset
 from ercframe_plugins.classifiers.linear import LinearClassifier
 from ercframe_plugins.classifiers.mlp import MLPClassifier
@@ -46,7 +47,7 @@ def test_linear_drops_its_input_only_where_asked_for_and_in_training():
 
 def test_each_hidden_layer_is_followed_by_relu_and_dropout():
     classifier = build(MLPClassifier, hidden=[5, 3])
-    expected = [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    expected = [nn.Linear, nn.ReLU, Dropout, nn.Linear, nn.ReLU, Dropout, nn.Linear]
     assert layers(classifier) == expected
     assert [x.out_features for x in classifier.layers if isinstance(x, nn.Linear)] == [5, 3, 4]
 
@@ -57,7 +58,7 @@ def test_without_hidden_layers_it_is_linear():
 
 def test_an_activated_input_hides_what_is_negative():
     classifier = build(MLPClassifier, hidden=[], activate_input=True).eval()
-    assert layers(classifier) == [nn.ReLU, nn.Dropout, nn.Linear]
+    assert layers(classifier) == [nn.ReLU, Dropout, nn.Linear]
     assert torch.equal(logits(classifier, JOINT_ND.relu()), logits(classifier))
     assert not torch.equal(logits(classifier, JOINT_ND.abs()), logits(classifier))
 

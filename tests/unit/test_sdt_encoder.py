@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from ercframe import DatasetInfo, Layout, Stream
-from ercframe.nn import sinusoidal_positions
+from ercframe.nn import Visibility, sinusoidal_positions
 from ercframe.testing import example_batch, example_dataset
 from ercframe_plugins.encoders.intra_inter_transformer import IntraInterTransformer, PairTransformer
 
@@ -144,7 +144,7 @@ def test_inputs_are_dropped_once_where_they_are_one_and_apart_where_they_are_two
     pair, layout = PairTransformer(8, 2, dropout=0.5, own=own), Layout.from_lengths([3])
     x_ND, dropped = torch.randn(3, 8), []
     pair.dropout.register_forward_hook(lambda module, inputs, output: dropped.append(inputs[0]))
-    pair(x_ND, x_ND, layout, layout.attention_mask())
+    pair(x_ND, x_ND, Visibility.within(layout))
     assert sum(torch.equal(x, x_ND) for x in dropped) == draws
     assert len(dropped) == draws + 1  # and what was attended to
 

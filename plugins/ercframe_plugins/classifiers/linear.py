@@ -4,6 +4,7 @@ from pydantic import Field
 from torch import nn
 
 from ercframe import Classifier, ComponentConfig, Context, DatasetInfo, Decision, FusedSpec, FusionOutput, hookimpl
+from ercframe.nn import Dropout
 
 # Shape letters: N utterances, D features, C emotions.
 
@@ -27,7 +28,7 @@ class LinearClassifier(Classifier):
 
     def __init__(self, config: Config, dataset: DatasetInfo, fused: FusedSpec) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.score = nn.Linear(fused.width, len(dataset.labels))
 
     def forward(self, fused: FusionOutput, context: Context) -> Decision:

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from ercframe import Classifier, ComponentConfig, Context, DatasetInfo, Decision, FusedSpec, FusionOutput, hookimpl
+from ercframe.nn import Dropout
 
 # Shape letters: N utterances, D features, C emotions.
 
@@ -40,7 +41,7 @@ class MLPClassifier(Classifier):
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(widths)):
             if i > 0 or config.activate_input:
-                layers += [nn.ReLU(), nn.Dropout(config.dropout)]
+                layers += [nn.ReLU(), Dropout(config.dropout)]
             layers.append(nn.Linear(before, after))
         self.layers = nn.Sequential(*layers)
 

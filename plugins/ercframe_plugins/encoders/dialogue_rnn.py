@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ercframe import ComponentConfig, Context, DatasetInfo, Encoder, Layout, Stream, Streams, StreamSpec, hookimpl
-from ercframe.nn import MatchingAttention, StepOrder
+from ercframe.nn import Dropout, MatchingAttention, StepOrder
 
 # Shape letters: N utterances, R dialogues still running at a step, T steps before it, P parties, D features,
 # G global, H party state, E emotion state.
@@ -72,7 +72,7 @@ class OneWay(nn.Module):
         self.speaker = FedGRUCell(width, self.global_width, self.party_width)
         self.listener = FedGRUCell(width, self.party_width, self.party_width) if listener else None
         self.emotion = nn.GRU(self.party_width, emotion_width)
-        self.recurrent_dropout, self.dropout = nn.Dropout(recurrent_dropout), nn.Dropout(dropout)
+        self.recurrent_dropout, self.dropout = Dropout(recurrent_dropout), Dropout(dropout)
 
     def forward(self, x_ND: Tensor, speaker_N: Tensor, counts: tuple[int, ...]) -> Tensor:
         """Emotion states, ``(N, E)``. Rows are in the order of :class:`~ercframe.nn.StepOrder`, in and out."""

@@ -11,16 +11,15 @@ from ercframe import (
     Context,
     DatasetInfo,
     Encoder,
-    Layout,
     Settings,
     Stream,
     Streams,
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import DialogueAttention, FeedForward, sinusoidal_positions, speaker_rows
+from ercframe.nn import DialogueAttention, Dropout, FeedForward, Visibility, sinusoidal_positions, speaker_rows
 
-# Shape letters: B dialogues, L longest dialogue, N utterances in the batch, D features.
+# Shape letters: L longest dialogue, N utterances in the batch, D features.
 
 
 class Window(Settings):
@@ -49,13 +48,13 @@ class PairTransformer(nn.Module):
         self.own = own
         self.attention = DialogueAttention(width, heads, dropout)
         self.feed_forward = FeedForward(width, width, dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, target_ND: Tensor, source_ND: Tensor, layout: Layout, visible_BLL: Tensor) -> Tensor:
+    def forward(self, target_ND: Tensor, source_ND: Tensor, visible: Visibility) -> Tensor:
         """The target after it listened to the source, ``(N, D)``."""
         target_ND = self.dropout(target_ND)
         source_ND = target_ND if self.own else self.dropout(source_ND)
-        heard_ND = self.attention(target_ND, source_ND, layout, visible_BLL)
+        heard_ND = self.attention(target_ND, source_ND, visible)
         stream_ND: Tensor = self.feed_forward(target_ND + self.dropout(heard_ND))
         return stream_ND
 
@@ -139,12 +138,11 @@ class IntraInterTransformer(Encoder):
         self.spec = StreamSpec(dict.fromkeys(self.streams, config.width))
 
     def forward(self, features: Mapping[str, Tensor], context: Context) -> Streams:
-        layout = context.layout
-        visible_BLL = layout.attention_mask(self.window.past, self.window.future)
+        visible = Visibility.within(context.layout, self.window.past, self.window.future)
         h = self._embed({m: project(features[m]) for m, project in self.project.items()}, context)
         return Streams(
             {
-                stream: pair(h[stream.target], h[stream.source], layout, visible_BLL)
+                stream: pair(h[stream.target], h[stream.source], visible)
                 for stream, pair in zip(self.streams, self.pairs.values(), strict=True)
             }
         )

@@ -19,7 +19,7 @@ from ercframe import (
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import at_least_float32, speaker_rows, without_autocast
+from ercframe.nn import Dropout, at_least_float32, speaker_rows, without_autocast
 
 # Shape letters: B dialogues, L longest dialogue, N utterances in the batch, M modalities, D features of a node,
 # H features of a graph layer. A node is one modality of one utterance.
@@ -157,7 +157,7 @@ class GraphFusion(Fusion):
         self.first = nn.Linear(streams.width, config.hidden)
         thetas = [math.log(config.decay / depth + 1) for depth in range(1, config.layers + 1)]
         self.layers = nn.ModuleList(GraphLayer(config.hidden, config.alpha, theta) for theta in thetas)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         width = streams.width + config.hidden
         self.spec = FusedSpec(len(self.modalities) * width, dict.fromkeys(self.modalities, width))
 

@@ -4,7 +4,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ercframe import Batch, ComponentConfig, DatasetInfo, Loss, ModelOutput, ModelSpec, Term, hookimpl
-from ercframe.nn import ClassWeights, at_least_float32, class_weights, weighted_nll
+from ercframe.nn import ClassWeights, Dropout, at_least_float32, class_weights, weighted_nll
 
 # Shape letters: N utterances in the batch, S scored utterances, D features, C emotions.
 
@@ -63,7 +63,7 @@ class SelfDistillation(Loss):
         self.register_buffer("class_weights", class_weights(config.class_weights, dataset), persistent=False)
         self.students = nn.ModuleDict(
             {
-                m: nn.Sequential(nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(width, len(dataset.labels)))
+                m: nn.Sequential(nn.ReLU(), Dropout(config.dropout), nn.Linear(width, len(dataset.labels)))
                 for m, width in model.fused.require_by_modality().items()
             }
         )
