@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -13,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ercframe.cli.docstring import filled, plain
-from ercframe.components import KINDS, Component
+from ercframe.components import KINDS
 from ercframe.errors import InputError, nearest
+from ercframe.recipes.example import example_yaml
 from ercframe.recipes.fields import describe
 from ercframe.recipes.files import installed_names, installed_summary
-from ercframe.recipes.resolved import dump
 from ercframe.registry import Entry, Registry
 
 WIDTH = 80
@@ -84,8 +83,8 @@ def print_component(console: Console, entry: Entry) -> None:
         console.print(table)
     else:
         print("\nIt has no settings.\n")
-    if component.kind in ("dataset", "transform", "encoder", "fusion", "classifier", "loss"):
-        print(f"In a recipe:\n\n{_example(component)}", end="")
+    if example := example_yaml(component, WIDTH):
+        print(f"In a recipe:\n\n{example}", end="")
 
 
 def _table(*columns: str, narrow: bool = True) -> Table:
@@ -95,16 +94,3 @@ def _table(*columns: str, narrow: bool = True) -> Table:
         free = not narrow or i in (0, len(columns) - 1)
         table.add_column(column, overflow="fold", no_wrap=i == 0, max_width=None if free else 46 // (i + 1))
     return table
-
-
-def _example(component: type[Component]) -> str:
-    """The component with its settings, … for what has no default."""
-    defaults = {
-        name: "…" if field.is_required() else field.get_default(call_default_factory=True)
-        for name, field in component.Config.model_fields.items()
-    }
-    construct: Any = component.Config.model_construct  # unchecked, since … is no value
-    settings = construct(**defaults).model_dump(mode="json", warnings=False)
-    slot: Any = {"type": component.name, **settings} | ({"weight": 1.0} if component.kind == "loss" else {})
-    slots = {"transform": {"transforms": [slot]}, "loss": {"losses": {component.name: slot}}}
-    return dump(slots.get(component.kind, {component.kind: slot}), width=WIDTH)

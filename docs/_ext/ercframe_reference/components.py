@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from ercframe.components import KINDS, Component
 from ercframe.registry import Entry, Registry
 
-from .fields import field_table
-from .rst import table, title, toctree
+from .rst import title, toctree
+
+CATALOGUE = ".. erc-catalogue:: {}\n   :from: ercframe\n"
 
 
 def pages(registry: Registry) -> dict[str, str]:
@@ -28,8 +29,8 @@ def pages(registry: Registry) -> dict[str, str]:
 
 def _overview(found: dict[str, list[Entry]]) -> str:
     parts = [title("Components"), toctree(f"{kind}/index" for kind in found)]
-    for kind, entries in found.items():
-        parts += [title(kind.capitalize(), "-"), _summaries(entries, f"{kind}/")]
+    for kind in found:
+        parts += [title(kind.capitalize(), "-"), CATALOGUE.format(kind)]
     return "\n".join(parts)
 
 
@@ -39,28 +40,15 @@ def _kind_page(kind: str, entries: list[Entry]) -> str:
         [
             title(kind.capitalize()),
             f"{base.summary()}\n\nA plugin of this kind subclasses :class:`~{base.__module__}.{base.__name__}`.\n",
-            _summaries(entries),
+            CATALOGUE.format(kind),
             toctree(e.component.name for e in entries),
         ]
     )
 
 
-def _summaries(entries: list[Entry], folder: str = "") -> str:
-    """A table of components with links to their pages, which are in ``folder``."""
-    rows = [(f":doc:`{e.component.name} <{folder}{e.component.name}>`", e.component.summary()) for e in entries]
-    return table(("Name", "What it does"), rows, widths=(25, 75))
-
-
 def _component_page(entry: Entry) -> str:
     component = entry.component
-    article = "An" if component.kind[0] in "aeiou" else "A"
-    parts = [
-        title(component.name),
-        f"{article} :doc:`{component.kind} <index>`, ``type: {component.name}``; from {entry.origin}.\n",
-        f".. autoclass:: {component.__module__}.{component.__qualname__}\n",
-        title("Settings", "-"),
-        field_table(component.Config),
-    ]
+    parts = [title(component.name), f".. erc-component:: {component.kind}/{component.name}\n   :no-contents-entry:\n"]
     blocks = list(_blocks(component))
     return "\n".join([*parts, *([title("Made of", "-"), *blocks] if blocks else [])])
 

@@ -14,8 +14,8 @@ class CrossEntropy(Loss):
 
     .. math:: L = -\frac{\sum_n w_{y_n} \log \operatorname{softmax}(z_n)_{y_n}}{\sum_n w_{y_n}}
 
-    over the scored utterances. Returns one term, ``nll``. With ``inverse_frequency``, an emotion that is never seen in
-    what is trained on weighs 0.
+    over the scored utterances. Reads ``decision.logits``, ``(N, C)``; returns one term, ``nll``. With
+    ``inverse_frequency``, an emotion that is never seen in what is trained on weighs 0.
 
     References:
         Ma et al. (2024), the task loss. On IEMOCAP the released code weighs by inverse frequency, on MELD not at all.

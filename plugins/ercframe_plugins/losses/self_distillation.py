@@ -12,9 +12,9 @@ from ercframe.nn import ClassWeights, Dropout, at_least_float32, class_weights, 
 class SelfDistillation(Loss):
     r"""Teach a student head per modality with the labels and with the classifier's softened decision.
 
-    A student reads its modality's representation from the fusion, :math:`z_m = W_m \operatorname{ReLU}(h_m) + b_m`,
-    with dropout before the linear map. With the classifier's logits :math:`z` as teacher, each modality :math:`m` has
-    two terms, over the scored utterances:
+    A student reads its modality's representation from the fusion, ``(N, D)``, and gives logits ``(N, C)``,
+    :math:`z_m = W_m \operatorname{ReLU}(h_m) + b_m`, with dropout before the linear map. With the classifier's logits
+    :math:`z` as teacher, each modality :math:`m` has two terms, over the scored utterances:
 
     .. math::
 
