@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         ComponentConfig,
         Dataset,
         Encoder,
+        Extractor,
         Fusion,
         Importer,
         Loss,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ercframe.data.describe import describe_turns
     from ercframe.data.dialogue import Dialogue, Utterance, collate
     from ercframe.data.findings import Finding, Place, counted
+    from ercframe.data.fitted import Fitted
     from ercframe.data.npz import NpzFile, describe_features
     from ercframe.data.reader import Bundle
     from ercframe.data.records import (
@@ -34,7 +36,17 @@ if TYPE_CHECKING:
         split_named,
     )
     from ercframe.data.turn import Turn, parse_turn
-    from ercframe.errors import InputError, Problem, RunError, SpecError, nearest, problems_in
+    from ercframe.data.views import Need, Reading, UtteranceView
+    from ercframe.errors import (
+        InputError,
+        NotAvailableError,
+        Problem,
+        RunError,
+        SpecError,
+        nearest,
+        problems_in,
+    )
+    from ercframe.extras import require
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
     from ercframe.registry import Registry
@@ -45,16 +57,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "components": ("Classifier Component ComponentConfig Dataset Encoder Fusion Importer Loss Transform"),
+    "components": ("Classifier Component ComponentConfig Dataset Encoder Extractor Fusion Importer Loss Transform"),
     "data.conversations": "Conversation dialogue_records read_conversations",
     "data.describe": "describe_turns",
     "data.dialogue": "Dialogue Utterance collate",
     "data.findings": "Finding Place counted",
+    "data.fitted": "Fitted",
     "data.npz": "NpzFile describe_features",
     "data.reader": "Bundle",
     "data.records": "Corpus DialogueRecord FeatureArray SourceFile Split UtteranceRecord split_named",
     "data.turn": "Turn parse_turn",
-    "errors": "InputError Problem RunError SpecError nearest problems_in",
+    "data.views": "Need Reading UtteranceView",
+    "errors": "InputError NotAvailableError Problem RunError SpecError nearest problems_in",
+    "extras": "require",
     "layout": "Layout",
     "plugins": "hookimpl",
     "registry": "Registry",
@@ -79,8 +94,10 @@ __all__ = [
     "Dialogue",
     "DialogueRecord",
     "Encoder",
+    "Extractor",
     "FeatureArray",
     "Finding",
+    "Fitted",
     "FusedSpec",
     "Fusion",
     "FusionOutput",
@@ -90,9 +107,12 @@ __all__ = [
     "Loss",
     "ModelOutput",
     "ModelSpec",
+    "Need",
+    "NotAvailableError",
     "NpzFile",
     "Place",
     "Problem",
+    "Reading",
     "Registry",
     "RunError",
     "Settings",
@@ -107,6 +127,7 @@ __all__ = [
     "Turn",
     "Utterance",
     "UtteranceRecord",
+    "UtteranceView",
     "__version__",
     "collate",
     "counted",
@@ -118,6 +139,7 @@ __all__ = [
     "parse_turn",
     "problems_in",
     "read_conversations",
+    "require",
     "split_named",
 ]
 

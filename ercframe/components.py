@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ercframe.data.dialogue import Dialogue
+from ercframe.data.fitted import Fitted
 from ercframe.data.records import Corpus
+from ercframe.data.views import Need, Reading, UtteranceView
 from ercframe.settings import Settings
 from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
 from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Streams, Term
@@ -179,10 +182,79 @@ class Importer(Component):
         """
 
 
+class Extractor(Component):
+    """Turns to the features of a modality. Built from ``(config)``, quickly: a model is loaded by :meth:`load`.
+
+    :meth:`read` takes one turn to whatever :meth:`extract` works on; where there are files to read, several processes
+    do it. :meth:`extract` gets what was read of ``batch_size`` turns, in the process that has the device. Both must
+    depend on nothing but their arguments, the settings and what was fitted: an extraction that was stopped goes on
+    from the batch it had reached, and a conversation that is predicted on later is extracted in the same way.
+
+    Attributes:
+        modality: what the features are called in a bundle if nobody says otherwise.
+        needs: what a turn must have; others are not available, and neither read nor extracted.
+        version: of the values; another one whenever the same settings give other values.
+        packages: distributions whose versions are recorded, since another version may give other values.
+        licence: terms that using the values is under, beside those of the corpus; may be empty.
+        on_device: whether :meth:`load` has use for a device.
+        fits: whether it learns something from the training turns first; then :meth:`fit`, :meth:`fitted` and
+            :meth:`restore` must be there.
+        batch_size: turns that :meth:`extract` gets at a time. A setting where another number may change the values.
+        revision: what identifies the model beyond its name, such as a commit or a digest; known before :meth:`load`.
+        columns: a name for each column, where columns mean something to people.
+    """
+
+    kind = "extractor"
+    modality: ClassVar[str]
+    needs: ClassVar[tuple[Need, ...]]
+    version: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+    licence: ClassVar[str] = ""
+    on_device: ClassVar[bool] = False
+    fits: ClassVar[bool] = False
+    batch_size: int = 1
+    revision: str = ""
+    columns: tuple[str, ...] = ()
+
+    def load(self, device: str) -> None:
+        """Load the model to ``"cpu"``, ``"cuda:0"`` or the like; called once, before :meth:`fit` and :meth:`extract`.
+
+        Raises:
+            InputError: there is no such model, or a package is missing.
+        """
+
+    def read(self, utterance: UtteranceView) -> Reading:
+        """Read what :meth:`extract` works on; the utterance itself by default. Called without :meth:`load` before.
+
+        Raises:
+            NotAvailableError: it cannot be read, or there is nothing to read. Any other error stops the extraction.
+        """
+        return Reading(utterance)
+
+    @abstractmethod
+    def extract(self, contents: Sequence[Any]) -> NDArray[Any]:
+        """Features of some turns, ``(N, D)`` float16, float32 or float64, from what was read of each.
+
+        NaN is an unknown value, a row of NaN a turn without features. D and the type are always the same.
+        """
+
+    def fit(self, contents: Iterable[Any]) -> None:
+        """Learn from what was read of the training turns, in their order."""
+        raise NotImplementedError
+
+    def fitted(self) -> Fitted:
+        """What :meth:`fit` learnt."""
+        raise NotImplementedError
+
+    def restore(self, fitted: Fitted) -> None:
+        """Take what an extractor with the same settings learnt, instead of fitting."""
+        raise NotImplementedError
+
+
 KINDS: dict[str, type[Component]] = {
-    base.kind: base for base in (Dataset, Transform, Encoder, Fusion, Classifier, Loss, Importer)
+    base.kind: base for base in (Dataset, Transform, Encoder, Fusion, Classifier, Loss, Importer, Extractor)
 }
-"""Every kind with its base class, in the order of the data flow; importers, which come before all of it, last."""
+"""Every kind with its base class, in the order of the data flow; then those that make bundles, which come first."""
 
 __all__ = [
     "KINDS",
@@ -195,6 +267,8 @@ __all__ = [
     "DatasetInfo",
     "Decision",
     "Encoder",
+    "Extractor",
+    "Fitted",
     "FusedSpec",
     "Fusion",
     "FusionOutput",
@@ -202,9 +276,12 @@ __all__ = [
     "Loss",
     "ModelOutput",
     "ModelSpec",
+    "Need",
     "Part",
+    "Reading",
     "StreamSpec",
     "Streams",
     "Term",
     "Transform",
+    "UtteranceView",
 ]

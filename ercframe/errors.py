@@ -78,6 +78,21 @@ class RunError(Exception):
     """A run that was asked for correctly could not be completed; exit code 1."""
 
 
+class NotAvailableError(Exception):
+    """An extractor has no features for a turn; raised by its ``read``; the turn is not available.
+
+    Args:
+        reason: a few words without the turn's name or path, such as ``"no face in any frame"``; turns with the same
+            reason are listed together.
+        broken: something that should be there cannot be used, such as a file that ends early. Otherwise there is
+            nothing wrong, only nothing to extract.
+    """
+
+    def __init__(self, reason: str, broken: bool = False) -> None:
+        self.reason, self.broken = reason, broken
+        super().__init__(reason, broken)  # both, so that it can travel from another process
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the nearest known word, or nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

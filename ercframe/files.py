@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,36 @@ def make_durable(path: Path) -> None:
     """Wait until a file is on the disk: a power cut after a rename may else leave an empty one of that name."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+@contextmanager
+def alone(folder: Path, wait: bool) -> Iterator[bool]:
+    """Keep other processes that ask the same out of a folder, until the block ends or the process does.
+
+    Where the system has no ``flock``, nobody is kept out.
+
+    Args:
+        folder: must be there.
+        wait: until it is free; otherwise it is tried once.
+
+    Yields:
+        Whether nobody else has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield folder.exists() and folder.stat().st_ino == os.fstat(handle).st_ino  # another may have removed it
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""Commands: ``ercframe data import``, ``ercframe data show`` and ``ercframe data check``."""
+"""Commands: ``ercframe data import``, ``extract``, ``show`` and ``check``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-commands = typer.Typer(no_args_is_help=True, help="Import, show and check bundles: features, labels and provenance.")
+commands = typer.Typer(
+    no_args_is_help=True, help="Import, extract, show and check bundles: features, labels and provenance."
+)
 
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")]
 AllPlaces = Annotated[bool, typer.Option("--all", help="Name every place, not only the first few.")]
@@ -67,6 +69,48 @@ def import_(
         manifest = write_bundle(corpus, bundle, made_by, force=force, on_step=on_step)
     print_findings(corpus.findings)
     print_manifest(manifest, bundle)
+
+
+@commands.command("extract")
+def extract(
+    extractor: Annotated[
+        str, typer.Argument(metavar="EXTRACTOR", help="Its name; `ercframe list extractor` has them.")
+    ],
+    bundle: BundleFolder,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Its settings; `ercframe show extractor/NAME` has them."),
+    ] = None,
+    modality: Annotated[
+        str | None, typer.Option("--as", metavar="MODALITY", help="Name of the modality, instead of its usual one.")
+    ] = None,
+    media: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the paths of the bundle's recordings start.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1; CUDA where there is one if left out.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes that read files; one for each core if left out.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first broken file, with exit code 1.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a modality that is there.")] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Python file with components of your own.")
+    ] = None,
+    all_places: AllPlaces = False,
+) -> int:
+    """Compute the features of a modality from a bundle's text, times or recordings, and add them to the bundle.
+
+    Stopped in whatever way, the same command goes on where it was. What is broken is listed at the end and is not
+    available; the bundle changes only when everything is done.
+    """
+    from ercframe.cli.data_extract import run
+
+    options = {"--media": media, "--device": device, "--workers": workers}
+    return run(
+        extractor, bundle, settings or [], modality, options, strict, force, tuple(plugin or ()), every_place=all_places
+    )
 
 
 @commands.command("show")

@@ -1,12 +1,13 @@
-"""From the arguments of ``ercframe data import`` to the importer's config."""
+"""From the arguments of ``ercframe data import`` and ``extract`` to the component's config."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ercframe.components import Importer
+from ercframe.components import Component, Extractor, Importer
 from ercframe.recipes.merge import merge
 from ercframe.recipes.overrides import parse_overrides
 from ercframe.recipes.settings_check import check_settings
@@ -40,11 +41,45 @@ def configure(
         options["features"] = Node(str(features))
     for field in [field for field in options if field not in importer.Config.model_fields]:
         del options[field]
-        findings.append(Finding(COMMAND_LINE, OPTIONS[field], f"importer '{importer.name}' has no use for it"))
-    config, wrong = check_settings(importer.Config, "", merge(tree, Node(dict(options))))
-    findings += wrong
-    if findings:
-        raise SourceMap(f"the settings of importer '{importer.name}'").error(findings)
+        findings.append(_no_use(importer, OPTIONS[field]))
+    return _checked(importer, merge(tree, Node(dict(options))), findings)
+
+
+def configure_extractor(extractor: type[Extractor], settings: Sequence[str], options: Mapping[str, object]) -> Any:
+    """The extractor's config.
+
+    Args:
+        extractor: its class.
+        settings: ``KEY=VALUE``, as a recipe's overrides.
+        options: ``--media``, ``--workers`` and ``--device``; None where not given.
+
+    Raises:
+        InputError: something is unknown, has a wrong value, is missing or of no use; lists every problem.
+    """
+    tree, findings = parse_overrides(settings, "batch_size=16")
+    reads_files = bool({"audio", "video"} & set(extractor.needs))
+    useful = {"--media": reads_files, "--workers": reads_files, "--device": extractor.on_device}
+    findings += [_no_use(extractor, name) for name in useful if options[name] is not None and not useful[name]]
+    if reads_files and options["--media"] is None:
+        needs = " and ".join(need for need in extractor.needs if need in ("audio", "video"))
+        message = f"must be the folder that the bundle's paths of files start from: '{extractor.name}' needs {needs}"
+        findings.append(Finding(COMMAND_LINE, "--media", message))
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(options["--device"] or "auto")):
+        findings.append(
+            Finding(COMMAND_LINE, "--device", f"must be auto, cpu, cuda or cuda:1 (got '{options['--device']}')")
+        )
+    return _checked(extractor, tree, findings)
+
+
+def _no_use(component: type[Component], option: str) -> Finding:
+    return Finding(COMMAND_LINE, option, f"{component.kind} '{component.name}' has no use for it")
+
+
+def _checked(component: type[Component], tree: Node, findings: list[Finding]) -> Any:
+    """The config with these settings, or one error with these findings and those about the settings."""
+    config, wrong = check_settings(component.Config, "", tree)
+    if findings or wrong:
+        raise SourceMap(f"the settings of {component.kind} '{component.name}'").error([*findings, *wrong])
     return config
 
 

@@ -112,10 +112,10 @@ def _modalities(manifest: Manifest) -> Table | Text:
 
 
 def _provenance(modality: Modality) -> str:
+    if modality.extractor != "imported":
+        return f"{modality.extractor} {modality.version}"
     parts = ", ".join(f"{part.array} {part.width}" for part in modality.parts)
-    file = modality.source.name if modality.source else ""
-    extractor = "" if modality.extractor == "imported" else f"{modality.extractor} {modality.version}".strip()
-    return ": ".join(filter(None, (extractor, file, parts)))
+    return ": ".join(filter(None, (modality.source.name if modality.source else "", parts)))
 
 
 def _table(first: str, *numbers: str) -> Table:

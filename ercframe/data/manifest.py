@@ -72,6 +72,15 @@ class Standardisation(_Section):
     constant: tuple[int, ...] = Field((), description="Columns without deviation.")
 
 
+class Noticed(_Section):
+    """A finding of an importer or an extractor."""
+
+    level: Literal["warning", "note"] = Field(description="How grave.")
+    topic: str = Field(description="What it is about.")
+    message: str = Field(description="What was found.")
+    places: tuple[str, ...] = Field((), description="The first places where it was found.")
+
+
 class Modality(_Section):
     """Features of one modality and where they come from."""
 
@@ -83,6 +92,12 @@ class Modality(_Section):
     extractor: str = Field(description="What computed the values; 'imported' where the source does not say.")
     version: str = Field("", description="Version of the extractor.")
     settings: dict[str, Any] = Field(default_factory=dict, description="Settings of the extractor.")
+    revision: str = Field("", description="What identifies the extractor's model: a commit, or a digest of its files.")
+    packages: dict[str, str] = Field(default_factory=dict, description="Packages it computed with, and their versions.")
+    device: str = Field("", description="What it computed on.")
+    licence: str = Field("", description="Terms of the extractor and its model, beside those of the corpus.")
+    fitted: str = Field("", description="Path in the bundle of what the extractor learnt from train; may be empty.")
+    noticed: tuple[Noticed, ...] = Field((), description="What the extractor noticed.")
     source: Origin | None = Field(None, description="File from which the values were read.")
     standardisation: Standardisation = Field(description="Applied at loading.")
 
@@ -93,15 +108,6 @@ class SplitSizes(_Section):
     dialogues: Count = Field(description="Number of dialogues.")
     utterances: Count = Field(description="Number of utterances.")
     scored: Count = Field(description="Number of utterances with a label.")
-
-
-class Noticed(_Section):
-    """A finding of the importer."""
-
-    level: Literal["warning", "note"] = Field(description="How grave.")
-    topic: str = Field(description="What it is about.")
-    message: str = Field(description="What was found.")
-    places: tuple[str, ...] = Field((), description="The first places where it was found.")
 
 
 class Manifest(_Section):

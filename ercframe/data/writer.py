@@ -87,7 +87,7 @@ def write_bundle(
                 for split, (dialogues, utterances, scored) in split_sizes(index).items()
             },
             modalities=modalities,
-            noticed=tuple(_noticed(finding) for finding in corpus.findings),
+            noticed=tuple(noticed(finding) for finding in corpus.findings),
             files={f.relative_to(folder).as_posix(): sha256(f) for f in sorted(folder.rglob("*")) if f.is_file()},
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -197,7 +197,8 @@ def _speakers(corpus: Corpus, index: Arrays, names: list[str]) -> Speakers:
     )
 
 
-def _noticed(finding: Finding) -> Noticed:
+def noticed(finding: Finding) -> Noticed:
+    """A finding as the manifest keeps it, with the first of its places."""
     if finding.level == "error":
         raise ValueError(f"an importer must raise an error, not note it (got {finding.message!r})")
     places = tuple(str(place) for place in finding.places[:_PLACES_KEPT])

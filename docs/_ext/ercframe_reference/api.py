@@ -17,6 +17,7 @@ SECTIONS = {
     "Dialogues": "data.dialogue",
     "Bundles": "data.reader data.findings",
     "For importers": "data.records data.npz",
+    "For extractors": "data.views data.fitted extras",
     "Settings": "settings",
     "Registry": "registry",
     "Errors": "errors",

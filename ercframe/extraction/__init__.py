@@ -1,0 +1,1 @@
+"""Extracting features: in batches, by several processes where files are read, going on where it stopped."""

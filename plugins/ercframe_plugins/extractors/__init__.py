@@ -1,0 +1,1 @@
+"""Bundled extractor plugins; each module is one plugin."""
