@@ -13,6 +13,7 @@ from ercframe.data.dialogue import Dialogue, collate
 from ercframe.errors import RunError
 from ercframe.metrics import Scores
 from ercframe.model import Learner
+from ercframe.nn.precision import at_least_float32
 from ercframe.tensors import Batch, ModelOutput
 
 # Shape letters: N utterances, S scored utterances, C emotions, M modalities, D features.
@@ -69,9 +70,9 @@ def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: t
         heads = learner.objective.predictions(output)
         by_modality = {f"modality.{name}": x for name, x in output.fused.by_modality.items()}
         parts: dict[str, Mapping[str, Tensor]] = {
-            "probabilities": {"": output.decision.logits.softmax(dim=-1)},
+            "probabilities": {"": at_least_float32(output.decision.logits).softmax(dim=-1)},
             "weights": {**output.fused.weights, **output.decision.weights},
-            "heads": {name: logits.softmax(dim=-1) for name, logits in heads.items()},
+            "heads": {name: at_least_float32(logits).softmax(dim=-1) for name, logits in heads.items()},
             "representations": {"joint": output.fused.joint, **by_modality},
         }
         for part, tensors in parts.items():

@@ -66,10 +66,11 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
 
     try:
         folder.write_recipe(recipe.to_yaml(folder.copy_plugins(recipe.plugin_files)))
-        folder.write_environment(found.device, _origins(experiment))
+        folder.write_environment(found.device, found.precision.name, _origins(experiment))
         reporter.started(experiment, folder, found.total, list(found.warnings))
         for seed in recipe.protocol.seed_list():
-            done, status = _run_seed(experiment, seed, folder.seed(seed), found.device, reporter)
+            with found.precision.matmuls():
+                done, status = _run_seed(experiment, seed, folder.seed(seed), found.device, reporter)
             seeds += done
             if status == "interrupted":
                 break
@@ -111,7 +112,8 @@ def _run_seed(
         return concluded, status
     seconds = time.perf_counter() - started
     try:
-        with interrupt_deferred():  # the epochs are there: they must not be lost for want of a few seconds
+        # The epochs are there: they must not be lost for want of a few seconds.
+        with interrupt_deferred(), state.precision.autocast():
             concluded.append(_conclude(experiment, seed, learner, epochs, folder, device, seconds))
     except KeyboardInterrupt:
         status = "interrupted"

@@ -12,6 +12,7 @@ from ercframe.build import Experiment
 from ercframe.model import Learner
 from ercframe.probe import probe, probe_batch
 from ercframe.training.device import choose_device
+from ercframe.training.precision import Precision
 from ercframe.training.state import new_learner
 
 
@@ -21,11 +22,13 @@ class Preflight:
 
     Attributes:
         device: where.
+        precision: in which arithmetic.
         parameters: how many numbers are trained, by slot of the recipe, such as ``"encoder"`` or ``"losses.task"``.
         warnings: parameters whose gradient was all zeros in the probe.
     """
 
     device: torch.device
+    precision: Precision
     parameters: Mapping[str, int]
     warnings: tuple[str, ...]
 
@@ -39,13 +42,15 @@ def preflight(experiment: Experiment) -> Preflight:
     """Build the learner of the first seed and send the probe through it.
 
     Raises:
-        InputError: the device is not there, or the parts do not work together.
+        InputError: the device is not there or lacks the precision, or the parts do not work together.
     """
     recipe = experiment.loaded.recipe
     device = choose_device(recipe.trainer.device)
+    precision = Precision.choose(recipe.trainer.precision, device)
     learner = new_learner(experiment, recipe.protocol.seed_list()[0], device)
-    warnings = probe(learner, probe_batch(experiment.splits.train).to(device), len(experiment.info.labels))
-    return Preflight(device, _parameters(learner), tuple(warnings))
+    with precision.autocast():
+        warnings = probe(learner, probe_batch(experiment.splits.train).to(device), len(experiment.info.labels))
+    return Preflight(device, precision, _parameters(learner), tuple(warnings))
 
 
 def _parameters(learner: Learner) -> dict[str, int]:

@@ -63,9 +63,9 @@ class RunFolder:
         """Keep the resolved recipe."""
         write_text(self.path / "recipe.yaml", text)
 
-    def write_environment(self, device: torch.device, origins: Mapping[str, Origin]) -> None:
-        """Keep what the run ran on: versions, device, and where each component came from."""
-        write_json(self.path / "environment.json", environment(device, origins))
+    def write_environment(self, device: torch.device, precision: str, origins: Mapping[str, Origin]) -> None:
+        """Keep what the run ran on: versions, device, precision, and where each component came from."""
+        write_json(self.path / "environment.json", environment(device, precision, origins))
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Keep the result; reports read it."""
@@ -137,7 +137,7 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         raise OSError(f"{path}: {error}") from error
 
 
-def environment(device: torch.device, origins: Mapping[str, Origin]) -> dict[str, Any]:
+def environment(device: torch.device, precision: str, origins: Mapping[str, Origin]) -> dict[str, Any]:
     """Versions, device and plugins, for whoever wants to repeat a run."""
     accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
     return {
@@ -146,6 +146,7 @@ def environment(device: torch.device, origins: Mapping[str, Origin]) -> dict[str
         "torch": torch.__version__,
         "system": platform.platform(),
         "device": str(device),
+        "precision": precision,
         "accelerator": accelerator,
         "threads": torch.get_num_threads(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -11,6 +11,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+
+
 class OptimizerSettings(Settings):
     """Which PyTorch optimizer, and its knobs."""
 
@@ -39,6 +42,11 @@ class TrainerSettings(Settings):
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto takes CUDA where there is one; or cpu, cuda, cuda:1.",
+    )
+    precision: PrecisionName = Field(
+        "auto",
+        description="Arithmetic of the matrix products: fp32, bf16 (autocast), and on CUDA tf32 or fp16 (autocast with "
+        "a scaled loss). auto: bf16 on a GPU that has it, else fp32. Weights and losses are float32 in all of them.",
     )
 
 

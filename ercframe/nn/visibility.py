@@ -72,9 +72,8 @@ class _Blocks(Visibility):
 
     def attend(self, query_NHK: Tensor, key_NHK: Tensor, value_NHK: Tensor, dropout: float = 0.0) -> Tensor:
         behind = self.blocks * self.block - self.rows
-        query_GQHK = nn.functional.pad(query_NHK, (0, 0, 0, 0, 0, behind)).view(
-            self.blocks, self.block, *query_NHK.shape[1:]
-        )
+        into_blocks = (self.blocks, self.block, *query_NHK.shape[1:])
+        query_GQHK = nn.functional.pad(query_NHK, (0, 0, 0, 0, 0, behind)).view(into_blocks)
         around = (0, 0, 0, 0, self.before, behind + self.reach - self.block - self.before)
         key_GHKR, value_GHKR = (
             nn.functional.pad(x_NHK, around).unfold(0, self.reach, self.block) for x_NHK in (key_NHK, value_NHK)

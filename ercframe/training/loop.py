@@ -36,7 +36,7 @@ def fit(state: TrainingState, experiment: Experiment, observe: Observer) -> None
         RunError: a loss term is no longer finite, or the model puts out NaN.
     """
     settings = experiment.loaded.recipe.trainer
-    step = Step(state.learner, state.optimizer, settings.clip_norm)
+    step = Step(state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
     while not is_over(state, settings):
         started = time.perf_counter()
         try:
@@ -79,6 +79,7 @@ def train_epoch(state: TrainingState, step: Step, experiment: Experiment) -> Non
 def _scores(state: TrainingState, experiment: Experiment) -> tuple[Scores | None, Scores | None]:
     recipe, splits = experiment.loaded.recipe, experiment.splits
     arguments = (recipe.trainer.batch_dialogues, state.device, len(experiment.info.labels))
-    dev = score(state.learner, splits.dev, *arguments) if splits.dev else None
-    test = score(state.learner, splits.test, *arguments) if recipe.protocol.show_gap else None
+    with state.precision.autocast():
+        dev = score(state.learner, splits.dev, *arguments) if splits.dev else None
+        test = score(state.learner, splits.test, *arguments) if recipe.protocol.show_gap else None
     return dev, test

@@ -13,6 +13,7 @@ from ercframe.metrics import Scores
 from ercframe.model import Learner
 from ercframe.training.epoch import Choice, Epoch
 from ercframe.training.optimizer import make_optimizer
+from ercframe.training.precision import Precision
 from ercframe.training.tally import Tally
 
 
@@ -34,21 +35,28 @@ class TrainingState:
         optimizer: over its parameters.
         seed: orders the batches and drives the transforms.
         choice: which epoch is the best so far.
+        precision: of training and scoring.
 
     Attributes:
         epochs: those that were finished.
         tally: the epoch at hand: the batches that were trained on, and their loss terms.
         generator: what the batches of the epoch at hand are drawn from, see :meth:`begin_epoch`.
+        scaler: scales the loss where ``precision`` needs it, and is saved there.
         extras: what else changes, by name; registered by :meth:`register`.
     """
 
-    def __init__(self, learner: Learner, optimizer: torch.optim.Optimizer, seed: int, choice: Choice) -> None:
-        self.learner, self.optimizer, self.choice = learner, optimizer, choice
+    def __init__(
+        self, learner: Learner, optimizer: torch.optim.Optimizer, seed: int, choice: Choice, precision: Precision
+    ) -> None:
+        self.learner, self.optimizer, self.choice, self.precision = learner, optimizer, choice, precision
         self.epochs: list[Epoch] = []
         self.tally = Tally()
         self.generator = torch.Generator().manual_seed(seed)
         self.extras: dict[str, Stateful] = {}
         self._epoch_began = self.generator.get_state()
+        self.scaler = precision.scaler()
+        if self.scaler.is_enabled():
+            self.register("scaler", self.scaler)
 
     @property
     def device(self) -> torch.device:
@@ -117,7 +125,8 @@ def new_state(experiment: Experiment, seed: int, device: torch.device) -> Traini
     recipe = experiment.loaded.recipe
     learner = new_learner(experiment, seed, device)
     choice = Choice("test" if recipe.protocol.name == "paper" else "dev", recipe.protocol.monitor)
-    return TrainingState(learner, make_optimizer(recipe.trainer.optimizer, learner), seed, choice)
+    precision = Precision.choose(recipe.trainer.precision, device)
+    return TrainingState(learner, make_optimizer(recipe.trainer.optimizer, learner), seed, choice, precision)
 
 
 def new_learner(experiment: Experiment, seed: int, device: torch.device) -> Learner:

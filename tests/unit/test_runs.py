@@ -84,7 +84,7 @@ def test_best_stays_when_last_moves_on(tmp_path):
 
 
 def test_the_environment_says_what_it_ran_on():
-    found = environment(torch.device("cpu"), {"fusion/mine": Origin("my_fusion.py")})
+    found = environment(torch.device("cpu"), "bf16", {"fusion/mine": Origin("my_fusion.py")})
     assert found["torch"] == torch.__version__
-    assert found["device"] == "cpu"
+    assert (found["device"], found["precision"]) == ("cpu", "bf16")
     assert found["components"] == {"fusion/mine": "my_fusion.py"}

@@ -17,10 +17,11 @@ from ercframe.training.device import choose_device
 from ercframe.training.epoch import Choice, Epoch, best
 from ercframe.training.loop import fit
 from ercframe.training.optimizer import make_optimizer
+from ercframe.training.precision import Precision
 from ercframe.training.state import new_state
 from ercframe.training.step import Step
 
-CPU = torch.device("cpu")
+CPU, FP32 = torch.device("cpu"), Precision("fp32", "cpu")
 TINY = {
     "modalities": ["text", "audio"],
     "dataset": {"type": "synthetic", "train": 10, "dev": 4, "test": 4, "labels": 4},
@@ -118,7 +119,8 @@ def test_clipping_bounds_the_step(experiment):
     learner = made.learner()
     before = copy.deepcopy(learner.state_dict())
     optimizer = make_optimizer(OptimizerSettings(name="sgd", lr=1.0), learner)
-    Step(learner, optimizer, clip_norm=1e-3)(next(training_batches(made, torch.Generator().manual_seed(0))))
+    batch = next(training_batches(made, torch.Generator().manual_seed(0)))
+    Step(learner, optimizer, FP32, FP32.scaler(), clip_norm=1e-3)(batch)
     moved = torch.cat([(x - before[name]).flatten() for name, x in learner.state_dict().items()])
     assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-3)
 
