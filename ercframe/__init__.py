@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ercframe.data.dialogue import Dialogue, Utterance, collate
     from ercframe.data.findings import Finding, Place, counted
     from ercframe.data.fitted import Fitted
+    from ercframe.data.label_map import relabelling
     from ercframe.data.npz import NpzFile, describe_features
     from ercframe.data.reader import Bundle
     from ercframe.data.records import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from ercframe.extras import require
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
+    from ercframe.recipes.label_maps import LabelMap, read_label_map
     from ercframe.registry import Registry
     from ercframe.settings import Settings
     from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
@@ -63,6 +65,7 @@ _HOMES = {
     "data.dialogue": "Dialogue Utterance collate",
     "data.findings": "Finding Place counted",
     "data.fitted": "Fitted",
+    "data.label_map": "relabelling",
     "data.npz": "NpzFile describe_features",
     "data.reader": "Bundle",
     "data.records": "Corpus DialogueRecord FeatureArray SourceFile Split UtteranceRecord split_named",
@@ -72,6 +75,7 @@ _HOMES = {
     "extras": "require",
     "layout": "Layout",
     "plugins": "hookimpl",
+    "recipes.label_maps": "LabelMap read_label_map",
     "registry": "Registry",
     "settings": "Settings",
     "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
@@ -103,6 +107,7 @@ __all__ = [
     "FusionOutput",
     "Importer",
     "InputError",
+    "LabelMap",
     "Layout",
     "Loss",
     "ModelOutput",
@@ -139,6 +144,8 @@ __all__ = [
     "parse_turn",
     "problems_in",
     "read_conversations",
+    "read_label_map",
+    "relabelling",
     "require",
     "split_named",
 ]

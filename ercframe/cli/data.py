@@ -38,6 +38,9 @@ def import_(
     features: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File with the features, where SOURCE has none.")
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="MAP", help="Label map: a YAML file of old names to new, or an installed one.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Python file with components of your own.")
@@ -51,15 +54,20 @@ def import_(
     from ercframe import __version__, plugins
     from ercframe.cli.data_settings import configure, portable
     from ercframe.cli.data_tables import print_findings, print_manifest
+    from ercframe.data.label_map import relabelled
     from ercframe.data.manifest import MadeBy
     from ercframe.data.writer import origin, refuse_to_overwrite, write_bundle
+    from ercframe.recipes.label_maps import read_label_map
 
     refuse_to_overwrite(bundle, force)
+    label_map = read_label_map(labels) if labels is not None else None
     kind: Any = plugins.load(plugin or []).get("importer", importer)
     config = configure(kind, settings or [], modality or [], features)
     with _working() as on_step:
         on_step(f"reading {source}")
         corpus = kind(config).read(source)
+        if label_map is not None:
+            corpus = relabelled(corpus, label_map, str(labels))
         made_by = MadeBy(
             ercframe=__version__,
             importer=importer,

@@ -70,6 +70,11 @@ def _facts(manifest: Manifest) -> Table:
         grid.add_row("speakers", f"{counted(speakers.count, 'id')}: {', '.join(speakers.names)} ({speakers.are})")
     else:
         grid.add_row("speakers", f"{counted(speakers.count, 'id')}, in order of appearance in each dialogue")
+    if manifest.label_map:
+        mapped = ", ".join(f"{old} → {new or 'context only'}" for old, new in manifest.label_map.items() if old != new)
+        grid.add_row("label map", mapped)
+    if manifest.groups:
+        grid.add_row("groups", ", ".join(manifest.groups))
     if manifest.targets:
         grid.add_row("targets", ", ".join(f"{name} ({width})" for name, width in manifest.targets.items()))
     return grid

@@ -90,6 +90,7 @@ def _identities(seen: _Seen) -> Iterator[Finding]:
 
 def _leaks(bundle: Bundle, seen: _Seen) -> Iterator[Finding]:
     """What training has seen of the other splits."""
+    yield from _divided_groups(bundle)
     copies = [place for by_split in seen.moments.values() if len(by_split) > 1 for place in by_split.values()]
     text = "with the same words at the same time as one of another split"
     yield from _places("warning", "in two splits", "utterance", text, copies)
@@ -101,6 +102,13 @@ def _leaks(bundle: Bundle, seen: _Seen) -> Iterator[Finding]:
         listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
         text = f"{len(known):,} of {counted(len(people), 'speaker')} are in train and in another split: {listed}"
         yield Finding("note", "speakers", text)
+
+
+def _divided_groups(bundle: Bundle) -> Iterator[Finding]:
+    trained, tested = ({bundle.group_name(int(i)) for i in bundle.dialogues(split)} for split in ("train", "test"))
+    if divided := sorted((trained & tested) - {""}):
+        text = f"{counted(len(divided), 'group')} in train and in test: {', '.join(divided)}"
+        yield Finding("warning", "in two splits", text)
 
 
 def _places(

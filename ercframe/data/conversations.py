@@ -64,7 +64,7 @@ def dialogue_records(
     widths = {name: len(values) for c in conversations for turn in c.turns for name, values in turn.targets.items()}
     index = {name: i for i, name in enumerate(labels)}
     return tuple(
-        DialogueRecord(c.id, c.split or split, tuple(_record(turn, index, widths) for turn in c.turns))
+        DialogueRecord(c.id, c.split or split, tuple(_record(turn, index, widths) for turn in c.turns), c.group)
         for c in conversations
     )
 

@@ -37,6 +37,7 @@ class Dialogue:
         labels: ``(L,)``; -1 where the utterance is context only.
         utterances: L records for people; a lazy sequence where the corpus is large.
         targets: further targets, ``(L, K)``; NaN where unknown.
+        group: what should not be divided between splits, such as a recording session; empty where there is none.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Dialogue:
     labels: Tensor
     utterances: Sequence[Utterance]
     targets: Mapping[str, Tensor] = field(default_factory=dict)
+    group: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -39,14 +39,27 @@ def build_index(dialogues: Sequence[DialogueRecord], lines_B: NDArray[np.int64])
         "start": np.array([np.nan if u.start is None else u.start for u in utterances], dtype=np.float64),
         "end": np.array([np.nan if u.end is None else u.end for u in utterances], dtype=np.float64),
     }
+    groups, _ = numbered(dialogue.group for dialogue in dialogues)
+    if max(groups) >= 0:
+        index["group"] = np.array(groups, dtype=np.int32)
     for target in utterances[0].targets:
         index[TARGET + target] = np.array([u.targets[target] for u in utterances], dtype=np.float32)
     return index, names
 
 
-def index_shapes(dialogues: int, utterances: int, targets: Mapping[str, int]) -> dict[str, tuple[int | None, ...]]:
-    """The shape that each array must have; None for any length."""
+def index_shapes(
+    dialogues: int, utterances: int, targets: Mapping[str, int], groups: bool
+) -> dict[str, tuple[int | None, ...]]:
+    """The shape that each array must have; None for any length.
+
+    Args:
+        dialogues: number of dialogues.
+        utterances: number of utterances.
+        targets: width of each further target.
+        groups: whether dialogues have groups.
+    """
     return {
+        **({"group": (dialogues,)} if groups else {}),
         **dict.fromkeys(("offsets", "lines", "id_offsets"), (dialogues + 1,)),
         "ids": (None,),
         "split": (dialogues,),

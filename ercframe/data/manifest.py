@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ercframe.data.json_faults import problems_of
+from ercframe.data.migrate import SCHEMA_VERSION, migrated, readable
 from ercframe.data.records import SpeakerIds, Split
 from ercframe.errors import InputError
 
-SCHEMA_VERSION: Literal[1] = 1
 MANIFEST, DIALOGUES, INDEX = "manifest.json", "dialogues.jsonl", "index.safetensors"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -113,12 +113,18 @@ class SplitSizes(_Section):
 class Manifest(_Section):
     """The whole of ``manifest.json``."""
 
-    schema_version: Literal[1] = Field(SCHEMA_VERSION, description="Version of the bundle format.")
+    schema_version: Literal[2] = Field(SCHEMA_VERSION, description="Version of the bundle format.")
     corpus: str = Field(min_length=1, description="Name of the corpus.")
     licence: str = Field("", description="Terms of use, as the importer knows them.")
     made_by: MadeBy = Field(description="What wrote the bundle.")
     labels: tuple[str, ...] = Field(min_length=1, description="Emotion names; label i is labels[i].")
+    label_map: dict[str, str | None] | None = Field(
+        None, description="What became of the corpus's own emotions at import; one that became null is context only."
+    )
     targets: dict[str, int] = Field(default_factory=dict, description="Width of every further target.")
+    groups: tuple[str, ...] = Field(
+        (), description="Names of what should not be divided between splits, such as recording sessions."
+    )
     speakers: Speakers = Field(description="What speaker ids mean.")
     splits: dict[Split, SplitSizes] = Field(description="Size of every split.")
     modalities: dict[str, Modality] = Field(default_factory=dict, description="Features.")
@@ -151,12 +157,12 @@ def read_manifest(bundle: Path) -> Manifest:
         raise InputError(f"no bundle at {bundle}{f': it has no {MANIFEST}' if bundle.is_dir() else ''}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as a manifest: {error}; import the bundle again") from None
-    if (version := raw["schema_version"]) != SCHEMA_VERSION:
+    if not readable(raw["schema_version"]):
         raise InputError(
-            f"{path}: schema_version must be {SCHEMA_VERSION} (got {version!r}); "
-            "a bundle of another version must be read by the ercframe that wrote it, or imported again"
+            f"{path}: schema_version must be 1 to {SCHEMA_VERSION} (got {raw['schema_version']!r}); "
+            "a bundle of a newer version must be read by the ercframe that wrote it, or imported again"
         )
     try:
-        return Manifest.model_validate_json(json.dumps(raw))
+        return Manifest.model_validate_json(json.dumps(migrated(raw)))
     except ValidationError as error:
         raise InputError(f"{path} is damaged; import the bundle again", list(problems_of(error))) from None

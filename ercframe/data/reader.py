@@ -82,6 +82,7 @@ class Bundle:
         manifest: what it says of itself.
         offsets: first row of each dialogue, and the number of utterances at the end, ``(B + 1,)``.
         split: index into :data:`~ercframe.data.records.SPLITS` of each dialogue, ``(B,)``.
+        group: index into the manifest's groups of each dialogue, ``(B,)``; -1 where it has none.
         label: emotion of each utterance, ``(N,)``; -1 where not scored.
         speaker: number of each utterance's speaker name, counted over the corpus, ``(N,)``; -1 where there is none.
         start: seconds, ``(N,)``; NaN where unknown.
@@ -95,12 +96,13 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self.path, self.manifest = path, read_manifest(path)
         manifest = self.manifest
-        shapes = index_shapes(manifest.dialogues, manifest.utterances, manifest.targets)
+        shapes = index_shapes(manifest.dialogues, manifest.utterances, manifest.targets, bool(manifest.groups))
         index = _tensors(path / INDEX, shapes)
         self.offsets, self.split, self._lines = index["offsets"], index["split"], index["lines"]
         self._ids, self._id_offsets = index["ids"], index["id_offsets"]
         self.label, self.speaker, self.start, self.end = (index[k] for k in ("label", "speaker", "start", "end"))
         self.targets = {name: index[TARGET + name] for name in self.manifest.targets}
+        self.group: NDArray[np.int32] = index.get("group", np.full(manifest.dialogues, -1, dtype=np.int32))
         self._check_dialogues_file()
 
     def _check_dialogues_file(self) -> None:
@@ -126,6 +128,8 @@ class Bundle:
             return
         if not np.isin(self.split, range(len(SPLITS))).all():
             yield f"splits must be {', '.join(SPLITS)}"
+        if not ((self.group >= -1) & (self.group < len(self.manifest.groups))).all():
+            yield f"groups must be -1 to {len(self.manifest.groups) - 1}"
         found = split_sizes({"offsets": self.offsets, "split": self.split, "label": self.label})
         for name in SPLITS:
             size = self.manifest.splits.get(name)
@@ -157,6 +161,11 @@ class Bundle:
         """Id of a dialogue."""
         start, stop = self._id_offsets[dialogue : dialogue + 2]
         return self._ids[start:stop].tobytes().decode("utf-8")
+
+    def group_name(self, dialogue: int) -> str:
+        """Group of a dialogue, such as its recording session; empty where it has none."""
+        group = int(self.group[dialogue])
+        return self.manifest.groups[group] if group >= 0 else ""
 
     def utterance_rows(self, split: str) -> NDArray[np.intp]:
         """Rows of the utterances of a split."""

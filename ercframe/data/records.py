@@ -51,11 +51,19 @@ class UtteranceRecord:
 
 @dataclass(frozen=True, slots=True)
 class DialogueRecord:
-    """A dialogue: its id, unique in the corpus, the split it belongs to, and its utterances in order."""
+    """A dialogue, as written to ``dialogues.jsonl``.
+
+    Attributes:
+        id: unique in the corpus.
+        split: where it belongs.
+        utterances: in order.
+        group: what should not be divided between splits, such as a recording session; empty where there is none.
+    """
 
     id: str
     split: Split
     utterances: tuple[UtteranceRecord, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,7 @@ class Corpus:
         speaker_ids: what ids mean; None decides by :func:`~ercframe.data.speakers.names_sides`.
         sources: the files read, beside those of the features.
         findings: what was noticed.
+        label_map: what became of the corpus's own emotions, where ``labels`` are not these; None is context only.
     """
 
     name: str
@@ -116,6 +125,7 @@ class Corpus:
     speaker_ids: SpeakerIds | None = None
     sources: tuple[SourceFile, ...] = ()
     findings: tuple[Finding, ...] = ()
+    label_map: Mapping[str, str | None] | None = None
 
 
 def split_named(name: str) -> Split | None:

@@ -80,6 +80,8 @@ def write_bundle(
             licence=corpus.licence,
             made_by=made_by,
             labels=corpus.labels,
+            label_map=None if corpus.label_map is None else dict(corpus.label_map),
+            groups=tuple(dict.fromkeys(d.group for d in corpus.dialogues if d.group)),
             targets={name.removeprefix(TARGET): x.shape[1] for name, x in index.items() if name.startswith(TARGET)},
             speakers=_speakers(corpus, index, names),
             splits={
@@ -169,7 +171,8 @@ def _write_dialogues(path: Path, corpus: Corpus) -> NDArray[np.int64]:
 
 def _dialogue_json(dialogue: DialogueRecord) -> dict[str, Any]:
     utterances = [_utterance_json(utterance) for utterance in dialogue.utterances]
-    return {"id": dialogue.id, "split": dialogue.split, "utterances": utterances}
+    group = {"group": dialogue.group} if dialogue.group else {}
+    return {"id": dialogue.id, "split": dialogue.split, **group, "utterances": utterances}
 
 
 def _utterance_json(utterance: UtteranceRecord) -> dict[str, Any]:

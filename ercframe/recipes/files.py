@@ -39,6 +39,16 @@ def installed_folder() -> Path:
     return Path(str(resources.files("ercframe_recipes")))
 
 
+def installed_files() -> list[Path]:
+    """The files of these recipes and of the parts that they extend, sorted."""
+    return sorted(path for path in installed_folder().rglob("*.yaml") if path.parent != label_maps_folder())
+
+
+def label_maps_folder() -> Path:
+    """The folder of the label maps that came with ercframe."""
+    return installed_folder() / "labels"
+
+
 def installed_names() -> tuple[str, ...]:
     """Names of the recipes that came with ercframe, sorted."""
     return tuple(sorted(path.stem for path in installed_folder().glob("*.yaml")))

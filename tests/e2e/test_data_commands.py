@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from small_corpus import arrays, bundle
 
-from ercframe import Bundle
+from ercframe import Bundle, read_label_map
 from ercframe.cli.app import run_app
+from ercframe_plugins.datasets.bundle import BundleDataset
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -240,3 +241,32 @@ def test_real_meld(ercframe: Run, real_data: Path) -> None:
     assert (manifest.speakers.ids, manifest.speakers.count, manifest.speakers.are) == ("order", 9, "people")
     assert manifest.labels == ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
     assert ercframe("check", "b")[0] == 0
+
+
+def test_real_iemocap_with_four_emotions(ercframe: Run, real_data: Path) -> None:
+    """The counts of the literature, and the same from a recipe as from an import."""
+    source = (str(real_data / "iemocap/iemocap.npz"), "b", "--modality", "text=text_minilm")
+    assert ercframe("import", "npz", *source, "--labels", "iemocap_four")[0] == 0
+    made = Bundle(Path("b"))
+    counts = sum(made.class_counts(split) for split in ("train", "dev", "test"))
+    assert dict(zip(made.manifest.labels, counts.tolist(), strict=True)) == {
+        "hap": 648 + 1041,
+        "sad": 1084,
+        "neu": 1708,
+        "ang": 1103,
+    }
+    assert "label map exc → hap, fru → context only" in " ".join(ercframe("show", "b")[1].split())
+    assert ercframe("import", "npz", source[0], "c", *source[2:])[0] == 0
+    config = BundleDataset.Config(path=Path("c"), labels=read_label_map("iemocap_four"))
+    dataset = BundleDataset(config, ("text",))
+    found = [int((made.label[made.utterance_rows(s)] >= 0).sum()) for s in ("train", "dev", "test")]
+    assert [sum(len(d) for d in dataset.split(s)) for s in ("train", "dev", "test")] == found
+    assert dataset.label_N.tolist() == made.label.tolist()
+
+
+def test_a_label_map_that_does_not_fit(ercframe: Run) -> None:
+    code, _, err = ercframe(*IMPORT, "--labels", "iemocap_four")
+    assert code == 2
+    assert err.startswith("label map iemocap_four does not fit the corpus, whose labels are joy, anger\n  hap ")
+    assert ercframe(*IMPORT, "--labels", "none.yaml")[2].startswith("there is no label map 'none.yaml'")
+    assert not Path("data").exists()

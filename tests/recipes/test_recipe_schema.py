@@ -7,13 +7,13 @@ import pytest
 from small_recipe import MINE
 
 from ercframe import plugins
-from ercframe.recipes.files import installed_folder
+from ercframe.recipes.files import installed_files, installed_folder
 from ercframe.recipes.schema import recipe_schema
 from ercframe.recipes.sources import Place
 from ercframe.recipes.yaml_tree import parse
 from ercframe.registry import Registry
 
-FILES = sorted(installed_folder().rglob("*.yaml"))
+FILES = installed_files()
 
 
 @pytest.fixture(scope="module")

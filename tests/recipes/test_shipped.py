@@ -8,10 +8,10 @@ import pytest
 from ercframe import InputError, recipes
 from ercframe.build import assemble
 from ercframe.cli.app import run_app
-from ercframe.recipes.files import installed_folder, installed_names, installed_summary
+from ercframe.recipes.files import installed_files, installed_folder, installed_names, installed_summary
 
 NAMES = installed_names()
-FILES = sorted(path.relative_to(installed_folder()).as_posix() for path in installed_folder().rglob("*.yaml"))
+FILES = [path.relative_to(installed_folder()).as_posix() for path in installed_files()]
 SMALL = [
     "trainer.device=cpu",
     "dataset.train=3",

@@ -201,9 +201,9 @@ def test_files_of_another_bundle_are_refused(tmp_path: Path) -> None:
 
 def test_a_newer_bundle_says_so(tmp_path: Path) -> None:
     bundle(tmp_path / "b")
-    _rewrite(tmp_path / "b", schema_version=2)
+    _rewrite(tmp_path / "b", schema_version=3)
     with pytest.raises(
-        InputError, match=r"schema_version must be 1 \(got 2\); a bundle of another version must be read"
+        InputError, match=r"schema_version must be 1 to 2 \(got 3\); a bundle of a newer version must be read"
     ):
         Bundle(tmp_path / "b")
 

@@ -270,3 +270,18 @@ def test_an_array_that_is_not_there_can_have_another_name(tmp_path: Path) -> Non
 def test_an_empty_file(tmp_path: Path) -> None:
     empty = {name: values[:0] for name, values in arrays().items() if name != "label_names"}
     assert ("", "must have at least one utterance (got none)") in _problems(tmp_path, **empty)
+
+
+def test_groups_are_taken_where_the_file_has_them(tmp_path: Path) -> None:
+    dialogue = arrays()["dialogue"]
+    corpus = _read(tmp_path, group=np.where(np.isin(dialogue, ["d1", "d2"]), "monday", "tuesday"))
+    assert {d.id: d.group for d in corpus.dialogues} == {
+        "d1": "monday",
+        "d2": "monday",
+        "d3": "tuesday",
+        "d4": "tuesday",
+    }
+    split = _problems(tmp_path, group=[f"g{i}" for i in range(8)])
+    assert split == [
+        ("group", "must be the same in all of a dialogue (got d1 in 3 groups, d2 in 2 groups, d3 in 2 groups)")
+    ]

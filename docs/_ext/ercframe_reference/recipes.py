@@ -8,7 +8,8 @@ from .rst import title
 
 _HEAD = """\
 Installed with ercframe: give the file, or the name alone. ``ercframe show NAME`` prints a recipe with everything it
-extends and every default filled in. Those in ``corpora`` are there to be extended.
+extends and every default filled in. Those in ``corpora`` are there to be extended; those in
+``labels`` are label maps.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, overload
@@ -12,7 +12,18 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ercframe import Bundle, ComponentConfig, Dataset, DatasetInfo, Dialogue, InputError, Utterance, hookimpl
+from ercframe import (
+    Bundle,
+    ComponentConfig,
+    Dataset,
+    DatasetInfo,
+    Dialogue,
+    InputError,
+    LabelMap,
+    Utterance,
+    hookimpl,
+    relabelling,
+)
 
 # Shape letters: B dialogues, N utterances of the bundle.
 
@@ -35,6 +46,11 @@ class BundleDataset(Dataset):
             description="What becomes of utterances without a label. drop: the model never sees them, as in SDT. "
             "context: they are part of the dialogue but not scored.",
         )
+        labels: LabelMap | None = Field(
+            None,
+            description="Label map: old emotion to new one, null for context only; or the name of its file. null keeps "
+            "the bundle's own.",
+        )
         standardise: bool = Field(True, description="false: raw values, with unknown ones at the training mean.")
         clip: Annotated[float, Field(gt=0)] | Literal["manifest"] | None = Field(
             "manifest",
@@ -48,8 +64,18 @@ class BundleDataset(Dataset):
         except InputError as error:
             raise InputError(f"dataset.path: {error.title}", error.problems) from None
         self.config = config
+        self.labels, self.label_N = self._relabelled(config.labels)
         self._require(modalities)
         self.features = {m: self.bundle.features(m) for m in modalities}
+
+    def _relabelled(self, label_map: Mapping[str, str | None] | None) -> tuple[tuple[str, ...], NDArray[np.int16]]:
+        """Names of the emotions, and the label of each utterance, ``(N,)``."""
+        labels_N, names = self.bundle.label, self.bundle.manifest.labels
+        if label_map is None:
+            return names, labels_N
+        counts = np.bincount(labels_N[labels_N >= 0], minlength=len(names)).tolist()
+        new = relabelling(label_map, names, counts, "in dataset.labels")
+        return new.labels, new.apply(labels_N)
 
     def _require(self, modalities: Sequence[str]) -> None:
         try:
@@ -65,7 +91,7 @@ class BundleDataset(Dataset):
         manifest = self.bundle.manifest
         return DatasetInfo(
             name=manifest.corpus,
-            labels=manifest.labels,
+            labels=self.labels,
             modalities={m: features.modality.width for m, features in self.features.items()},
             speakers=manifest.speakers.count,
             splits={name: len(self.split(name)) for name in manifest.splits},
@@ -79,8 +105,8 @@ class BundleDataset(Dataset):
     @cached_property
     def _kept(self) -> NDArray[np.bool_]:
         """Which utterances of the bundle the model sees."""
-        every = np.ones_like(self.bundle.label, dtype=np.bool_)
-        return every if self.config.unscored == "context" else self.bundle.label >= 0
+        every = np.ones_like(self.label_N, dtype=np.bool_)
+        return every if self.config.unscored == "context" else self.label_N >= 0
 
     def dialogue(self, index: int) -> Dialogue:
         """Read one dialogue."""
@@ -91,9 +117,10 @@ class BundleDataset(Dataset):
             features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in self.features},
             available={m: torch.from_numpy(f.available[start:stop][kept]) for m, f in self.features.items()},
             speaker=torch.from_numpy(self.bundle.speaker_ids(index)[kept]),
-            labels=torch.from_numpy(self.bundle.label[start:stop][kept].astype(np.int64)),
+            labels=torch.from_numpy(self.label_N[start:stop][kept].astype(np.int64)),
             utterances=_Utterances(self.bundle, index, kept),
             targets={t: torch.from_numpy(values[start:stop][kept]) for t, values in self.bundle.targets.items()},
+            group=self.bundle.group_name(index),
         )
 
     def _values(self, modality: str, start: int, stop: int) -> Any:

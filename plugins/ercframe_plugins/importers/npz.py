@@ -28,7 +28,7 @@ from ercframe import (
 
 # Shape letters: N utterances, D features, K values of a target.
 
-OPTIONAL = ("start", "end", "text")
+OPTIONAL = ("start", "end", "text", "group")
 """Columns that a file may lack."""
 
 
@@ -45,6 +45,7 @@ class Columns(Settings):
     start: str = Field("start", description="Start in seconds; optional.")
     end: str = Field("end", description="End in seconds; optional.")
     text: str = Field("text", description="Transcript; optional.")
+    group: str = Field("group", description="Of the dialogue, such as its recording session; optional.")
 
 
 class NpzImporter(Importer):
@@ -136,6 +137,9 @@ def _check_columns(file: NpzFile, columns: Mapping[str, list[Any]], labels: tupl
     pairs = {(d, split_named(split) or split) for d, split in zip(dialogues, splits, strict=False)}
     divided = [f"{d} in {n} splits" for d, n in Counter(d for d, _ in sorted(pairs)).items() if n > 1]
     file.note_examples(names.split, "must be the same in all of a dialogue", divided)
+    named = set(zip(dialogues, columns.get("group", []), strict=False))
+    several = [f"{d} in {n} groups" for d, n in Counter(d for d, _ in sorted(named)).items() if n > 1]
+    file.note_examples(names.group, "must be the same in all of a dialogue", several)
     nowhere = sum(not np.isfinite(rank) for rank in order)
     file.note_examples(names.order, "must be finite", [f"{nowhere} that are not"] * bool(nowhere))
     file.note_examples(names.order, "must differ within a dialogue", _repeated(zip(dialogues, order, strict=False)))
@@ -169,7 +173,8 @@ def _arrange(
         utterances = tuple(_utterance(columns, targets, row) for row in rows)
         split = split_named(columns["split"][rows[0]])
         assert split is not None  # _check_columns noted all others
-        dialogues.append(DialogueRecord(dialogue, split, utterances))
+        group = columns["group"][rows[0]] if "group" in columns else ""
+        dialogues.append(DialogueRecord(dialogue, split, utterances, group))
     return tuple(dialogues), np.array([row for rows in rows_of.values() for row in rows])
 
 
