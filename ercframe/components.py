@@ -200,7 +200,6 @@ class Extractor(Component):
         fits: whether it learns something from the training turns first; then :meth:`fit`, :meth:`fitted` and
             :meth:`restore` must be there.
         batch_size: turns that :meth:`extract` gets at a time. A setting where another number may change the values.
-        revision: what identifies the model beyond its name, such as a commit or a digest; known before :meth:`load`.
         columns: a name for each column, where columns mean something to people.
     """
 
@@ -213,8 +212,12 @@ class Extractor(Component):
     on_device: ClassVar[bool] = False
     fits: ClassVar[bool] = False
     batch_size: int = 1
-    revision: str = ""
     columns: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> str:
+        """What identifies the model beyond its name, such as a commit or a digest; known before :meth:`load`."""
+        return ""
 
     def load(self, device: str) -> None:
         """Load the model to ``"cpu"``, ``"cuda:0"`` or the like; called once, before :meth:`fit` and :meth:`extract`.

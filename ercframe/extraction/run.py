@@ -128,9 +128,17 @@ def _provenance(extractor: Extractor, means: Means) -> dict[str, Any]:
     """What the values depend on beside the extractor's name, version and settings."""
     return {
         "revision": extractor.revision,
-        "packages": {name: metadata.version(name) for name in extractor.packages},
+        "packages": {name: _version(name) for name in extractor.packages},
         "device": _device(means.device) if extractor.on_device else "",
     }
+
+
+def _version(package: str) -> str:
+    """The version of a distribution; another one may provide the same package, as there are several of OpenCV."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _device(name: str) -> str:

@@ -15,22 +15,20 @@ from ercframe import ComponentConfig, Extractor, Reading, Utterance, UtteranceVi
 
 
 class Timing(Extractor):
-    r"""Eight numbers from start, end, speaker and words of a turn and of the one before it.
+    """Eight numbers from start, end, speaker and words of a turn and of the one before it.
 
-    A turn lasts from :math:`s` to :math:`e`, the one before from :math:`s'` to :math:`e'`, in seconds.
-
-    ===============  ==========  ==============================================================
-    column           unit        value
-    ===============  ==========  ==============================================================
-    duration         s           :math:`e - s`
-    gap              s           :math:`\max(0, s - e')`
-    overlap          s           :math:`\max(0, \min(e, e') - \max(s, s'))`
-    words            1           pieces between white space
-    word_rate        1/s         words per second
-    character_rate   1/s         characters per second, white space left out
-    same_speaker     0 or 1      whether the speaker is that of the turn before
-    position         1           number of the turn in its dialogue, from 0
-    ===============  ==========  ==============================================================
+    ===============  =======  =============================================================
+    column           unit     value
+    ===============  =======  =============================================================
+    duration         s        from the start to the end
+    gap              s        from the end of the turn before, 0 where both overlap
+    overlap          s        what both turns share
+    words            1        pieces between white space
+    word_rate        1/s      words per second
+    character_rate   1/s      characters per second, white space left out
+    same_speaker     0 or 1   whether the speaker is that of the turn before
+    position         1        number of the turn in its dialogue, from 0
+    ===============  =======  =============================================================
 
     What cannot be known is NaN: gap, overlap and same_speaker of a first turn, rates of a turn without a duration or
     without text. A turn without start or end is not available.
