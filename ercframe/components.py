@@ -36,6 +36,8 @@ class Component(ABC):
         kind: the slot it fills; set by the bases below.
         name: what a recipe calls it; lower case, unique in its kind.
         Config: its knobs. Every field has a ``description``; defaults and bounds belong there too.
+        known_exceptions: checks of the contract suite that it is known to fail, each with the reason. It says so
+            wherever it is checked; one that it passes is an error.
         example_configs: small settings that the contract suite tries, one for each way of working worth trying.
             The default suits a component that is quick, and works, with nothing set. They meet corpora with the
             modalities ``text``, ``audio`` and ``visual``, or the first of these, and four emotions.
@@ -44,6 +46,7 @@ class Component(ABC):
     kind: ClassVar[str]
     name: ClassVar[str]
     Config: ClassVar[type[ComponentConfig]] = ComponentConfig
+    known_exceptions: ClassVar[Mapping[str, str]] = {}
     example_configs: ClassVar[Sequence[Mapping[str, object]]] = ({},)
 
     @classmethod
@@ -171,6 +174,16 @@ class Importer(Component):
     """
 
     kind = "importer"
+
+    @classmethod
+    def example_source(cls, folder: Path) -> tuple[Path, Mapping[str, object]] | None:
+        """Write a small source into an empty ``folder``, for the contract suite.
+
+        Returns:
+            The source and the settings to read it with; None, the default, where no example can be written, and the
+            checks that need one are left out.
+        """
+        return None
 
     @abstractmethod
     def read(self, source: Path) -> Corpus:

@@ -19,7 +19,10 @@ def settings_survive_yaml(config: ComponentConfig) -> None:
 
 
 def settings_are_strict(config: ComponentConfig) -> None:
-    """Settings must be frozen and refuse unknown keys, so that a misspelt key is found."""
+    """Settings must be frozen and refuse unknown keys.
+
+    A misspelt key that is taken without a word leaves a default in place, and a result that is not what it says.
+    """
     behaviour = type(config).model_config
     require(behaviour.get("frozen") is True, "Config must stay frozen")
     require(

@@ -17,7 +17,8 @@ WIDTHS = {"text": 5, "audio": 4, "visual": 3}
 EMOTIONS = ("happy", "sad", "neutral", "angry")
 LENGTHS = (4, 1, 6, 3)
 SPEAKERS = 3
-SPEAKER_CYCLE = (0, 1, 1, 2, 0, SPEAKERS)  # somebody speaks twice in a row, and one speaker is unknown
+LAST, UNKNOWN = -2, -1
+SPEAKER_CYCLE = (0, 1, 1, LAST, 0, UNKNOWN)  # somebody speaks twice in a row, and one speaker is unknown
 
 
 def example_dataset(modalities: int | Mapping[str, int] = 3) -> DatasetInfo:
@@ -66,7 +67,7 @@ def example_dialogues(
             m: torch.randn(length, width, generator=generator).masked_fill(~available[m][:, None], 0)
             for m, width in dataset.modalities.items()
         }
-        speaker_L = torch.tensor([min(SPEAKER_CYCLE[t % len(SPEAKER_CYCLE)], dataset.speakers) for t in turns])
+        speaker_L = torch.tensor([_speaker(t, dataset.speakers) for t in turns])
         labels_L = torch.tensor([-1 if unscored and t % 5 == 3 else t % len(dataset.labels) for t in turns])
         utterances = tuple(Utterance(f"{number}-{i}", f"speaker {s}") for i, s in enumerate(speaker_L.tolist()))
         found.append(Dialogue(f"dialogue {number}", features, available, speaker_L, labels_L, utterances))
@@ -85,6 +86,11 @@ def example_batch(
 ) -> Batch:
     """The dialogues of :func:`example_dialogues` as a batch."""
     return collate(example_dialogues(dataset, lengths, lacking=lacking, holes=holes, unscored=unscored, seed=seed))
+
+
+def _speaker(turn: int, speakers: int) -> int:
+    one = SPEAKER_CYCLE[turn % len(SPEAKER_CYCLE)]
+    return speakers + 1 + one if one < 0 else min(one, speakers - 1)
 
 
 def _lacks(turn: int, index: int, dataset: DatasetInfo, lacking: Collection[str], holes: bool) -> bool:

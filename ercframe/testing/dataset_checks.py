@@ -49,7 +49,10 @@ def info_fits_the_splits(trial: DatasetTrial) -> None:
 
 
 def modalities_follow_the_recipe(trial: DatasetTrial) -> None:
-    """Modalities in another order, or fewer, must be handed out as asked for, with the same features."""
+    """Modalities in another order, or fewer, must be handed out as asked for, with the same features.
+
+    Otherwise a comparison of modalities compares different data.
+    """
     full = trial.build()
     for modalities in (trial.modalities[::-1], trial.modalities[:1]):
         dataset = trial.build(modalities)
@@ -63,7 +66,10 @@ def modalities_follow_the_recipe(trial: DatasetTrial) -> None:
 
 
 def dialogues_are_well_formed(trial: DatasetTrial) -> None:
-    """Every dialogue must have tensors of the promised widths, dtypes and ranges, one row per utterance."""
+    """Every dialogue must have tensors of the promised widths, dtypes and ranges, one row per utterance.
+
+    No part looks at them again: a label that is out of range ends as an index into somebody else's row.
+    """
     dataset = trial.build()
     for split, dialogue in _dialogues(dataset):
         where = f"{split}, dialogue '{dialogue.id}'"
@@ -96,7 +102,10 @@ def ids_are_unique(trial: DatasetTrial) -> None:
 
 
 def batches_can_be_made(trial: DatasetTrial) -> None:
-    """Dialogues of a split must go together into a batch; a split that the corpus does not have is empty."""
+    """Dialogues of a split must go together into a batch; a split that the corpus does not have is empty.
+
+    The protocol asks for every split, and carves a dev split where the corpus answers with none.
+    """
     dataset = trial.build()
     batch = collate([dataset.split("train")[i] for i in range(min(3, len(dataset.split("train"))))])
     require(len(batch.scored) > 0, "the first dialogues of split 'train' must have a scored utterance")
@@ -104,7 +113,10 @@ def batches_can_be_made(trial: DatasetTrial) -> None:
 
 
 def reading_repeats(trial: DatasetTrial) -> None:
-    """Reading again, in the same dataset and in one built anew, must give the same, whatever the random state."""
+    """Reading again, in the same dataset and in one built anew, must give the same, whatever the random state.
+
+    A run is repeated from its recipe and its seed, and the seed is not the data's.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         first = trial.build()
@@ -116,6 +128,20 @@ def reading_repeats(trial: DatasetTrial) -> None:
         require(len(got) == len(expected), _got("the number of dialogues", len(expected), len(got)))
         for before, dialogue in zip(expected, got, strict=True):
             require_untouched(f"dialogue '{dialogue.id}'", before, dialogue)
+
+
+def order_of_reading_is_free(trial: DatasetTrial) -> None:
+    """A dialogue must be the same whether it is read first or last, once or twice.
+
+    The sampler asks for them in another order in every epoch.
+    """
+    forward, other = trial.build(), trial.build()
+    for split in SPLITS:
+        before, after = forward.split(split), other.split(split)
+        expected = [dict(tensors_of(before[i])) for i in range(len(before))]
+        for i in reversed(range(len(after))):
+            after[i]
+            require_untouched(f"{split}, dialogue {i}, read in another order", expected[i], after[i])
 
 
 def _dialogues(dataset: Dataset) -> Iterator[tuple[str, Dialogue]]:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ercframe.testing.trial import FusionTrial, Trial
-from ercframe.testing.verdicts import require, require_finite
+from ercframe.data.dialogue import Dialogue, collate
+from ercframe.testing.trial import FusionTrial, Trial, mixture
+from ercframe.testing.verdicts import ABSOLUTE, RELATIVE, NotApplicableError, require, require_finite, require_same
+
+LONG = 200
 
 
 def every_parameter_learns(trials: Sequence[Trial]) -> None:
@@ -78,6 +81,61 @@ def single_utterance_is_enough(trial: Trial) -> None:
         outputs, gradients = trial.with_gradients(part.train(training), trial.batch(lengths=(1,), unscored=False))
         require_finite("outputs for a single utterance", outputs)
         require_finite("gradients for a single utterance", gradients)
+
+
+def long_dialogue_is_accepted(trial: Trial) -> None:
+    """A dialogue of 200 utterances, longer than most corpora have, must work, with finite outputs.
+
+    Fixed tables of positions end before real conversations do. Tried in one scene.
+    """
+    part = trial.build()
+    outputs = trial.run(part, trial.batch(lengths=(LONG, 1)))
+    require_finite(f"outputs for a dialogue of {LONG} utterances", outputs)
+
+
+def ranks_add_up(trial: Trial) -> None:
+    """Dialogues divided over two processes must give the gradients of one process, added up, for the same parameters.
+
+    That is what distributed training and accumulated batches do. A parameter that gets a gradient in one process and
+    none in the other (say, since there all dialogues are short) makes them wait for each other for ever, unless
+    ``may_be_idle`` names it.
+    """
+    part = trial.build()
+    if getattr(part, "couples_rows", False):
+        raise NotApplicableError("couples_rows is True")
+    first, single, *others = trial.dialogues()
+    ranks = [[first, *others], [single]]
+    if not any(p.requires_grad for p in part.parameters()):
+        raise NotApplicableError("it has no parameters")
+    rows = sum(map(len, ranks[0])) if trial.rowwise else 0
+    outputs, whole = _added(trial, part, [*ranks[0], *ranks[1]], 0)
+    divided = _added(trial, part, ranks[0], 0), _added(trial, part, ranks[1], rows)
+    if trial.rowwise and not _same_rows(outputs, *(found for found, _ in divided)):
+        raise NotApplicableError("its results depend on the other dialogues, see dialogue_alone_gives_the_same")
+    halves = [found for _, found in divided]
+    apart = [n for n in whole if (halves[0][n] is None) != (halves[1][n] is None) and n not in part.may_be_idle]
+    require(not apart, f"both processes must have a gradient for the same parameters (only one has of {apart})")
+    summed = {name: _sum(halves[0][name], halves[1][name]) for name in whole}
+    require_same("gradients of two processes must add up to those of one", summed, whole)
+
+
+def _added(
+    trial: Trial, part: torch.nn.Module, rank: list[Dialogue], first_row: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
+    """The outputs of one process and the gradient of every parameter."""
+    outputs = trial.run(part, collate(rank))
+    named = {name: p for name, p in part.named_parameters() if p.requires_grad}
+    found = torch.autograd.grad(mixture(outputs, first_row), list(named.values()), allow_unused=True)
+    return outputs, dict(zip(named, found, strict=True))
+
+
+def _same_rows(whole: dict[str, Tensor], *parts: dict[str, Tensor]) -> bool:
+    joined = {name: torch.cat([part[name] for part in parts]) for name in whole}
+    return all(torch.allclose(joined[name], x, RELATIVE, ABSOLUTE) for name, x in whole.items())
+
+
+def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return second if first is None else first if second is None else first + second
 
 
 def _of_parameters(trial: Trial, part: torch.nn.Module, **options: object) -> dict[str, Tensor | None]:

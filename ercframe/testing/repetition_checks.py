@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Mapping
 
@@ -50,6 +51,18 @@ def checkpoint_restores(trial: Trial) -> None:
         trial.run(part.train(), batch)
     other.load_state_dict(load(save(part.state_dict())))
     require_same("a restored component must give the same", trial.run(other, batch), trial.run(part.eval(), batch))
+
+
+def a_copy_gives_the_same(trial: Trial) -> None:
+    """After a training step, a deep copy of the component must be possible and give the same results.
+
+    Averaged weights are kept in a copy. A tensor of the last batch that is kept in an attribute prevents it, and
+    holds that batch's whole graph in memory.
+    """
+    part, batch = trial.build().train(), trial.batch()
+    trial.with_gradients(part, batch)
+    part.eval()
+    require_same("a copy must give the same", trial.run(copy.deepcopy(part), batch), trial.run(part, batch))
 
 
 def _trained_once(trial: Trial, batch: Batch, noise: int) -> Mapping[str, Tensor]:

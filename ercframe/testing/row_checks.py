@@ -9,12 +9,11 @@ from torch import Tensor
 
 from ercframe.data.dialogue import collate
 from ercframe.tensors import Batch
-from ercframe.testing.conversations import SPEAKERS, altered, example_dialogues
+from ercframe.testing.conversations import altered
 from ercframe.testing.trial import Trial
 from ercframe.testing.verdicts import NotApplicableError, require_close, require_same
 
 GAP_VALUES = (-3.0, 5.0)
-CHANGED = 2
 
 
 def gaps_are_not_read(trial: Trial) -> None:
@@ -38,10 +37,12 @@ def dialogues_are_independent(trial: Trial) -> None:
     Otherwise predictions depend on which dialogues are evaluated together.
     """
     part, batch = trial.build(), trial.batch()
-    rows = batch.context.layout.dialogue == CHANGED
-    before, after = trial.run(part, batch), trial.run(part, _altered(batch, rows))
-    for name, x in before.items():
-        require_close("other dialogues must stay when one changes", name, after[name][~rows], x[~rows])
+    before = trial.run(part, batch)
+    for changed in range(batch.context.layout.dialogues):
+        rows = batch.context.layout.dialogue == changed
+        after = trial.run(part, _altered(trial, batch, rows))
+        for name, x in before.items():
+            require_close("other dialogues must stay when one changes", name, after[name][~rows], x[~rows])
 
 
 def order_of_dialogues_is_free(trial: Trial) -> None:
@@ -50,7 +51,7 @@ def order_of_dialogues_is_free(trial: Trial) -> None:
     The sampler shuffles them; their order means nothing.
     """
     part = trial.build()
-    dialogues = example_dialogues(trial.scene.dataset)
+    dialogues = trial.dialogues()
     before = trial.run(part, collate(dialogues))
     after = trial.run(part, collate(dialogues[::-1]))
     if trial.rowwise:
@@ -65,7 +66,7 @@ def dialogue_alone_gives_the_same(trial: Trial) -> None:
     Live prediction has one dialogue at a time, and one of the dialogues tried has a single utterance.
     """
     part = trial.build()
-    dialogues = example_dialogues(trial.scene.dataset)
+    dialogues = trial.dialogues()
     together = trial.run(part, collate(dialogues))
     alone = [trial.run(part, collate([dialogue])) for dialogue in dialogues]
     joined = {name: torch.cat([outputs[name] for outputs in alone]) for name in together}
@@ -82,7 +83,7 @@ def future_is_as_declared(trial: Trial) -> None:
         raise NotApplicableError("sees_future is True")
     layout = batch.context.layout
     last = layout.position == layout.lengths[layout.dialogue] - 1
-    before, after = trial.run(part, batch), trial.run(part, _altered(batch, last))
+    before, after = trial.run(part, batch), trial.run(part, _altered(trial, batch, last))
     for name, x in before.items():
         require_close(
             "sees_future must be True where a last utterance changes others", name, after[name][~last], x[~last]
@@ -93,10 +94,11 @@ def _with_layout_fill(batch: Batch, value: float) -> Batch:
     return replace(batch, context=replace(batch.context, layout=replace(batch.context.layout, fill=value)))
 
 
-def _altered(batch: Batch, rows: Tensor) -> Batch:
+def _altered(trial: Trial, batch: Batch, rows: Tensor) -> Batch:
     """The batch with other features, speakers and availability in some rows."""
     context = batch.context
-    speaker = torch.where(rows, (context.speaker + 1) % (SPEAKERS + 1), context.speaker)
+    speakers = trial.scene.dataset.speakers + 1
+    speaker = torch.where(rows, (context.speaker + 1) % speakers, context.speaker)
     available = {m: has | rows for m, has in context.available.items()}
     return replace(
         batch,

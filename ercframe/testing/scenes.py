@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ercframe.data.dialogue import Dialogue
 from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
 from ercframe.tensors import Stream
-from ercframe.testing.conversations import example_dataset
+from ercframe.testing.conversations import LENGTHS, example_dataset, example_dialogues
 
 WIDTH = 6
 UNEVEN = (6, 4, 5)
@@ -22,16 +23,43 @@ class Scene:
         name: what a failure calls it.
         dataset: the corpus.
         before: what the component is built on besides its config and the corpus.
+        lengths: utterances of each dialogue that it is tried on.
+        holes: whether utterances lack modalities.
+        unscored: whether utterances lack a label.
     """
 
     name: str
     dataset: DatasetInfo
     before: tuple[Any, ...] = ()
+    lengths: tuple[int, ...] = LENGTHS
+    holes: bool = True
+    unscored: bool = True
+
+    def dialogues(self, **options: Any) -> list[Dialogue]:
+        """The conversations of the scene; options as in :func:`example_dialogues`."""
+        usual: dict[str, Any] = {"lengths": self.lengths, "holes": self.holes, "unscored": self.unscored}
+        return example_dialogues(self.dataset, **(usual | options))
 
 
 def scenes(kind: str) -> tuple[Scene, ...]:
     """Every surrounding for components of a kind."""
     return tuple(_SCENES[kind]())
+
+
+def other_corpora(kind: str) -> Iterator[Scene]:
+    """Corpora that differ from the usual ones in what no component may take for granted."""
+    usual = example_dataset()
+    corpora = {
+        "2 emotions": replace(usual, labels=("joy", "anger"), class_counts=(60, 40)),
+        "7 emotions": replace(usual, labels=tuple("abcdefg"), class_counts=(10,) * 7),
+        "a single speaker": replace(usual, speakers=1),
+        "9 speakers": replace(usual, speakers=9),
+        "modalities of other names": example_dataset({"smell": 4, "taste": 2}),
+    }
+    for name, dataset in corpora.items():
+        streams, kept = own_streams(dataset.modalities), fused(dataset.modalities)
+        before = {"fusion": (streams,), "classifier": (kept,), "loss": (ModelSpec(streams, kept),)}
+        yield Scene(f"a corpus with {name}", dataset, before.get(kind, ()))
 
 
 def _corpora() -> Iterator[tuple[str, DatasetInfo]]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ercframe.testing.scenes import Scene
 from ercframe.testing.trial import Trial
-from ercframe.testing.verdicts import require, require_finite
+from ercframe.testing.verdicts import require
 
 # Shape letters: N utterances, M modalities.
 
@@ -17,11 +17,7 @@ def shapes_as_promised(trial: Trial) -> None:
 
     The next part is built from the promise alone, before any tensor exists.
     """
-    part, batch = trial.build(), trial.batch()
-    outputs, promised = trial.run(part, batch), trial.promised(part, batch)
-    got = {name: tuple(x.shape) for name, x in outputs.items() if not name.startswith("weights ")}
-    require(got == promised or not promised, f"outputs must have the shapes {promised} (got {got})")
-    require_finite("outputs", outputs)
+    trial.works()
 
 
 def weights_are_distributions(trial: Trial) -> None:

@@ -9,12 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from ercframe.components import Component, ComponentConfig
-from ercframe.errors import InputError, SpecError
 from ercframe.testing.dataset_checks import DatasetTrial
-from ercframe.testing.scenes import scenes
+from ercframe.testing.importer_checks import ImporterTrial
+from ercframe.testing.refusals import is_refusal
+from ercframe.testing.scenes import Scene, scenes
 from ercframe.testing.transform_checks import TransformTrial
 from ercframe.testing.trial import TRIALS
-from ercframe.testing.verdicts import ContractError
+from ercframe.testing.verdicts import ContractError, NotApplicableError
+
+_MAKE: dict[str, Any] = {**TRIALS, "transform": TransformTrial}
+"""How to try the kinds that stand in a scene."""
 
 
 class Subject:
@@ -39,22 +43,49 @@ class Subject:
                 f"Config must accept these settings, from example_configs or the test: {error}"
             ) from error
 
-    @cached_property
+    @property
     def trials(self) -> tuple[Any, ...]:
-        """The component in every scene that it accepts; at least one."""
+        """The component in every scene that it accepts.
+
+        Raises:
+            NotApplicableError: it accepts none; ``constructor_builds_or_refuses`` says what it answered.
+        """
+        if not self.accepted:
+            raise NotApplicableError("it builds in no scene")
+        return self.accepted
+
+    @cached_property
+    def accepted(self) -> tuple[Any, ...]:
+        """The component in every scene that it builds in."""
+        return self._built[0]
+
+    @cached_property
+    def refused(self) -> tuple[tuple[str, Exception], ...]:
+        """Every other scene, by name, with what the constructor raised there."""
+        return self._built[1]
+
+    def trial_in(self, scene: Scene) -> Any:
+        """The component in one scene, not yet built."""
+        return _MAKE[self.component.kind](self.component, self.config, scene)
+
+    @cached_property
+    def _built(self) -> tuple[tuple[Any, ...], tuple[tuple[str, Exception], ...]]:
         constructor: Any = self.component
         if self.component.kind == "dataset":
-            return (DatasetTrial(constructor, self.config, self.modalities),)
-        make: Any = TransformTrial if self.component.kind == "transform" else TRIALS[self.component.kind]
+            return (DatasetTrial(constructor, self.config, self.modalities),), ()
+        if self.component.kind == "importer":
+            return (ImporterTrial(constructor, self.config),), ()
         accepted, refused = [], []
         for scene in scenes(self.component.kind):
-            trial = make(constructor, self.config, scene)
+            trial = self.trial_in(scene)
             try:
                 trial.build()
-            except (SpecError, InputError, ValueError) as error:
-                refused.append(f"{scene.name}: {error}")
+            except Exception as error:
+                refused.append((scene.name, error))
             else:
                 accepted.append(trial)
-        if not accepted:
-            raise ContractError("the component must build in some scene; refused:\n  " + "\n  ".join(refused))
-        return tuple(accepted)
+        return tuple(accepted), tuple(refused)
+
+    def refusals(self) -> dict[str, str]:
+        """The scenes that it refused in words, by name."""
+        return {name: str(error) for name, error in self.refused if is_refusal(error)}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ercframe.components import ComponentConfig, Transform
+from ercframe.data.dialogue import collate
 from ercframe.tensors import Batch
-from ercframe.testing.conversations import example_batch
 from ercframe.testing.scenes import Scene
 from ercframe.testing.verdicts import copied, require, require_finite, require_same, require_untouched, tensors_of
 
@@ -31,7 +31,15 @@ class TransformTrial:
 
     def batch(self, **options: Any) -> Batch:
         """A batch of the scene's corpus; options as in :func:`example_batch`."""
-        return example_batch(self.scene.dataset, **options)
+        return collate(self.scene.dialogues(**options))
+
+    def works(self) -> None:
+        """Change a batch once and look at what comes out.
+
+        Raises:
+            ContractError: a feature is not finite.
+        """
+        require_finite("features", self.run(self.batch(), 0).features)
 
     def run(self, batch: Batch, seed: int) -> Batch:
         """A changed batch."""
@@ -52,7 +60,10 @@ def batch_is_not_changed(trial: TransformTrial) -> None:
 
 
 def answers_are_kept(trial: TransformTrial) -> None:
-    """Labels, scored rows, dialogues and the shapes and dtypes of features must stay; all must be finite."""
+    """Labels, scored rows, dialogues and the shapes and dtypes of features must stay; all must be finite.
+
+    The model was built for these shapes, and a change of what is right changes the task.
+    """
     batch = trial.batch()
     for seed in SEEDS:
         changed = trial.run(batch, seed)
@@ -99,7 +110,10 @@ def hidden_rows_are_recorded(trial: TransformTrial) -> None:
 
 
 def every_batch_is_accepted(trial: TransformTrial) -> None:
-    """A single utterance, and utterances that lack a modality or everything, must be accepted."""
+    """A single utterance, and utterances that lack a modality or everything, must be accepted.
+
+    They occur: the last batch of an epoch takes what is left.
+    """
     modalities = tuple(trial.scene.dataset.modalities)
     for lacking in [(), *((m,) for m in modalities), modalities]:
         for lengths in ((1,), (3, 1, 2)):

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ercframe.components import Classifier, ComponentConfig, Encoder, Fusion, Loss, Part
+from ercframe.data.dialogue import Dialogue, collate
 from ercframe.specs import FusedSpec, ModelSpec, StreamSpec
 from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Stream, Streams
-from ercframe.testing.conversations import example_batch
 from ercframe.testing.scenes import Scene
+from ercframe.testing.verdicts import require, require_finite
 
 # Shape letters: N utterances, M modalities, D features, C emotions.
 
@@ -42,7 +43,23 @@ class Trial(ABC):
 
     def batch(self, **options: Any) -> Batch:
         """A batch of the scene's corpus; options as in :func:`example_batch`."""
-        return example_batch(self.scene.dataset, **options)
+        return collate(self.dialogues(**options))
+
+    def dialogues(self, **options: Any) -> list[Dialogue]:
+        """The scene's conversations; options as in :func:`example_dialogues`."""
+        return self.scene.dialogues(**options)
+
+    def works(self) -> None:
+        """Run it once and look at what it returns.
+
+        Raises:
+            ContractError: a shape is not as promised, or a value is not finite.
+        """
+        part, batch = self.build(), self.batch()
+        outputs, promised = self.run(part, batch), self.promised(part, batch)
+        got = {name: tuple(x.shape) for name, x in outputs.items() if not name.startswith("weights ")}
+        require(got == promised or not promised, f"outputs must have the shapes {promised} (got {got})")
+        require_finite("outputs", outputs)
 
     @abstractmethod
     def inputs(self, batch: Batch) -> dict[str, Tensor]:
@@ -158,10 +175,17 @@ TRIALS: dict[str, type[Trial]] = {
 }
 
 
-def mixture(outputs: Mapping[str, Tensor]) -> Tensor:
-    """A sum of everything with a different weight for each number, so that no sum over features is constant."""
-    weighed = [(x * torch.cos(torch.arange(x.numel(), device=x.device)).view_as(x)).sum() for x in outputs.values()]
-    return torch.stack(weighed).sum()
+def mixture(outputs: Mapping[str, Tensor], first_row: int = 0) -> Tensor:
+    """A sum of everything with a different weight for each number, so that no sum over features is constant.
+
+    Rows from ``first_row`` on of a larger batch get the weights that they have there.
+    """
+    return torch.stack([(x * _weights(x, first_row)).sum() for x in outputs.values()]).sum()
+
+
+def _weights(x: Tensor, first_row: int) -> Tensor:
+    start = first_row * x[0].numel() if x.dim() else 0
+    return torch.cos(torch.arange(start, start + x.numel(), device=x.device)).view_as(x)
 
 
 def stand_in(x: Tensor, width: int, salt: str) -> Tensor:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
+from broken_parts import Documented
 
 from ercframe import Dataset, Transform
 from ercframe.testing import example_dataset, example_dialogues
 
 
-class SoundTransform(Transform):
+class SoundTransform(Documented, Transform):
     """Hides the first row of the first modality where the generator says so."""
 
     name = "sound"
@@ -101,7 +102,7 @@ class NeedsTwoUtterances(SoundTransform):
         return changed
 
 
-class SoundDataset(Dataset):
+class SoundDataset(Documented, Dataset):
     name = "sound"
     breaks: ClassVar[set[str]] = set()
     splits = {"train": (4, 2), "dev": (), "test": (1, 3)}
@@ -209,8 +210,32 @@ class AnswersForEverySplit(SoundDataset):
 class DrawsAnew(SoundDataset):
     """Between two reads, and so between two orders of modalities, too."""
 
-    breaks = {"reading_repeats", "modalities_follow_the_recipe"}
+    breaks = {"reading_repeats", "modalities_follow_the_recipe", "order_of_reading_is_free"}
 
     def spoil(self, dialogue):
         noise = {m: torch.randn_like(x) * dialogue.available[m][:, None] for m, x in dialogue.features.items()}
         return replace(dialogue, features={m: x + noise[m] for m, x in dialogue.features.items()})
+
+
+class RemembersThePreviousDialogue(SoundDataset):
+    """Its labels are those of what was read before, so only another order shows it."""
+
+    breaks = {"order_of_reading_is_free"}
+
+    def split(self, name):
+        return _InOneBreath(super().split(name))
+
+
+class _InOneBreath:
+    """Numbers the speakers in the order in which dialogues are read."""
+
+    def __init__(self, dialogues):
+        self.dialogues, self.read = dialogues, 0
+
+    def __len__(self):
+        return len(self.dialogues)
+
+    def __getitem__(self, index):
+        self.read = min(self.read + 1, len(self))
+        dialogue = self.dialogues[index]
+        return replace(dialogue, speaker=torch.full_like(dialogue.speaker, min(self.read, 3)))

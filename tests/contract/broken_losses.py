@@ -3,14 +3,16 @@
 from typing import ClassVar
 
 import torch
+from broken_parts import Documented
 from torch import nn
 
 from ercframe import Loss, Term
+from ercframe.nn import at_least_float32
 
 # Shape letters: S scored utterances, C emotions.
 
 
-class SoundLoss(Loss):
+class SoundLoss(Documented, Loss):
     name = "sound"
     terms = ("nll",)
     breaks: ClassVar[set[str]] = set()
@@ -19,7 +21,7 @@ class SoundLoss(Loss):
         super().__init__()
 
     def forward(self, output, batch):
-        logits_SC, labels_S = output.decision.logits[batch.scored], batch.labels[batch.scored]
+        logits_SC, labels_S = at_least_float32(output.decision.logits)[batch.scored], batch.labels[batch.scored]
         total = nn.functional.cross_entropy(logits_SC, labels_S, reduction="sum")
         return {"nll": Term(total, logits_SC.new_full((), len(labels_S)))}
 
@@ -41,7 +43,7 @@ class ReturnsRows(SoundLoss):
     couples_rows = True
 
     def forward(self, output, batch):
-        logits_SC, labels_S = output.decision.logits[batch.scored], batch.labels[batch.scored]
+        logits_SC, labels_S = at_least_float32(output.decision.logits)[batch.scored], batch.labels[batch.scored]
         total_S = nn.functional.cross_entropy(logits_SC, labels_S, reduction="none")
         return {"nll": Term(total_S, logits_SC.new_full((), len(labels_S)))}
 
@@ -92,7 +94,9 @@ class TakesMinusOneForAnEmotion(SoundLoss):
     breaks = {"only_scored_rows_count", "nothing_scored_is_an_attached_zero"}
 
     def forward(self, output, batch):
-        log_p_N = output.decision.logits.log_softmax(-1)[torch.arange(len(batch.labels)), batch.labels]
+        log_p_N = at_least_float32(output.decision.logits).log_softmax(-1)[
+            torch.arange(len(batch.labels)), batch.labels
+        ]
         return {"nll": Term(-log_p_N.sum(), log_p_N.new_full((), len(log_p_N)))}
 
 
@@ -112,7 +116,15 @@ class WeighsByPlaceInTheBatch(SoundLoss):
     breaks = {"order_of_dialogues_is_free", "batches_add_up"}
 
     def forward(self, output, batch):
-        logits_SC, labels_S = output.decision.logits[batch.scored], batch.labels[batch.scored]
+        logits_SC, labels_S = at_least_float32(output.decision.logits)[batch.scored], batch.labels[batch.scored]
         place_S = 1.0 + batch.context.layout.dialogue[batch.scored]
         total = (place_S * nn.functional.cross_entropy(logits_SC, labels_S, reduction="none")).sum()
         return {"nll": Term(total, logits_SC.new_full((), len(labels_S)))}
+
+
+class SumsInHalfPrecision(SoundLoss):
+    breaks = {"totals_are_exact"}
+
+    def forward(self, output, batch):
+        term = super().forward(output, batch)["nll"]
+        return {"nll": Term(term.total.to(output.decision.logits), term.count)}

@@ -31,7 +31,16 @@ def dialogue_sums(x_ND, layout):
     return sums_BD[layout.dialogue]
 
 
-class SoundEncoder(Encoder):
+class Documented:
+    """Gives every class the docstring that the contract asks for, unless it has its own."""
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__doc__" not in cls.__dict__ or cls.__doc__ is None:
+            cls.__doc__ = "Has at most one fault."
+
+
+class SoundEncoder(Documented, Encoder):
     name = "sound"
     breaks: ClassVar[set[str]] = set()
     sees_future = False
@@ -49,7 +58,7 @@ class SoundEncoder(Encoder):
         return x_ND
 
 
-class SoundFusion(Fusion):
+class SoundFusion(Documented, Fusion):
     name = "sound"
     breaks: ClassVar[set[str]] = set()
 
@@ -72,7 +81,7 @@ class SoundFusion(Fusion):
         return score_NM.softmax(-1)
 
 
-class SoundClassifier(Classifier):
+class SoundClassifier(Documented, Classifier):
     name = "sound"
     breaks: ClassVar[set[str]] = set()
 
@@ -126,6 +135,7 @@ class HasInfiniteOutput(SoundClassifier):
         "missing_modalities_stay_finite",
         "single_utterance_is_enough",
         "autocast_stays_finite",
+        "long_dialogue_is_accepted",
     }
 
     def forward(self, fused, context):
@@ -320,6 +330,7 @@ class DropsOutAlways(SoundClassifier):
         "dialogue_alone_gives_the_same",
         "future_is_as_declared",
         "checkpoint_restores",
+        "a_copy_gives_the_same",
     }
 
     def forward(self, fused, context):
@@ -366,3 +377,98 @@ class IsDifferentWhenCompiled(SoundClassifier):
     def forward(self, fused, context):
         logits = self.map(fused.joint)
         return Decision(2 * logits if torch.compiler.is_compiling() else logits)
+
+
+class LeavesASettingUnexplained(SoundEncoder):
+    breaks = {"class_is_usable"}
+
+    class Config(ComponentConfig):
+        scale: float = 1.0
+
+
+class CrashesOnTwoModalities(SoundFusion):
+    breaks = {"constructor_builds_or_refuses"}
+
+    def __init__(self, config, dataset, streams):
+        super().__init__(config, dataset, streams)
+        if len(self.modalities) == 2 and "text" in self.modalities:
+            self.first, self.second, self.third = self.modalities
+
+
+class BuildsNowhere(SoundFusion):
+    breaks = {"constructor_builds_or_refuses"}
+
+    def __init__(self, config, dataset, streams):
+        raise ValueError("needs a corpus of smells")
+
+
+class AlwaysReadsText(SoundEncoder):
+    breaks = {"any_corpus_fits"}
+
+    def spoil(self, x_ND, context):
+        return x_ND * context.available["text"].to(x_ND)[:, None].add(1)
+
+
+class KnowsFourEmotions(SoundClassifier):
+    breaks = {"any_corpus_fits"}
+
+    def __init__(self, config, dataset, fused):
+        super().__init__(config, dataset, fused)
+        self.map = nn.Linear(fused.width, 4)
+
+
+class KnowsThreeSpeakers(SoundEncoder):
+    """The fourth row is that of somebody unknown."""
+
+    breaks = {"any_corpus_fits"}
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.people = nn.Embedding(4, WIDTH)
+
+    def spoil(self, x_ND, context):
+        return x_ND + self.people(context.speaker)
+
+
+class HasATableOfPositions(SoundEncoder):
+    breaks = {"long_dialogue_is_accepted"}
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.positions = nn.Embedding(64, WIDTH)
+
+    def spoil(self, x_ND, context):
+        return x_ND + self.positions(context.layout.position)
+
+
+class LeavesOutItsMemoryWhereItIsShort(SoundEncoder):
+    """Of a dialogue of one utterance there is nothing to remember, so the results are the same."""
+
+    breaks = {"ranks_add_up"}
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.memory = nn.Linear(WIDTH, WIDTH, bias=False)
+
+    def spoil(self, x_ND, context):
+        if context.layout.longest == 1:
+            return x_ND
+        has_past_N1 = (context.layout.position > 0)[:, None]
+        return x_ND + self.memory(x_ND.roll(1, dims=0)) * has_past_N1
+
+
+class AveragesItsGradient(SoundEncoder):
+    breaks = {"ranks_add_up"}
+
+    def spoil(self, x_ND, context):
+        if x_ND.requires_grad:
+            x_ND.register_hook(lambda gradient: gradient / context.layout.dialogues)
+        return x_ND
+
+
+class KeepsItsLastOutput(SoundEncoder):
+    breaks = {"a_copy_gives_the_same"}
+
+    def spoil(self, x_ND, context):
+        self.last = x_ND
+        return x_ND

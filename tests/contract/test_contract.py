@@ -21,7 +21,7 @@ def test_contract_of_a_bundle_on_disk(tmp_path, unscored):
     cases = contract_cases(
         REGISTRY.get("dataset", "bundle"), modalities=("text", "audio"), path=path, unscored=unscored
     )
-    assert len(cases) == 8
+    assert len(cases) == 10
     for case in cases:
         case.run()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -56,6 +57,18 @@ class JsonlImporter(Importer):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    @classmethod
+    def example_source(cls, folder: Path) -> tuple[Path, Mapping[str, object]]:
+        """A dialogue of two utterances for each split, the second by somebody else."""
+        path = folder / "example.jsonl"
+        lines = [
+            {"dialogue": f"{split}_1", "split": split, "speaker": speaker, "text": f"I feel {label}.", "label": label}
+            for split in ("train", "dev", "test")
+            for speaker, label in (("Ann", "joy"), ("Bob", "anger"))
+        ]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        return path, {}
 
     def read(self, source: Path) -> Corpus:
         """Read the file."""

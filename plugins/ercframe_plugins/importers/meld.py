@@ -27,7 +27,7 @@ from ercframe import (
     hookimpl,
     split_named,
 )
-from ercframe_plugins.importers.meld_annotations import FILES, LABELS, Key, Row, by_dialogue, read_rows
+from ercframe_plugins.importers.meld_annotations import FILES, LABELS, Key, Row, by_dialogue, read_rows, write_example
 from ercframe_plugins.importers.meld_faults import find_faults
 
 # Shape letters: N utterances of the corpus, D features.
@@ -66,6 +66,12 @@ class MeldImporter(Importer):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    @classmethod
+    def example_source(cls, folder: Path) -> tuple[Path, Mapping[str, object]]:
+        """The three tables, each with one dialogue in which everybody feels something else."""
+        write_example(folder)
+        return folder, {}
 
     def read(self, source: Path) -> Corpus:
         """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and ``test_sent_emo.csv`` from a folder."""

@@ -27,6 +27,8 @@ COLUMNS = (
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
 _SHOWN = 5  # problems of one file
 
+_EXAMPLE_HEAD = ("Sr No.", *COLUMNS[:3], "Sentiment", *COLUMNS[3:])
+
 Key = tuple[str, int, int]
 """Split, dialogue and utterance, as MELD counts them."""
 
@@ -63,6 +65,17 @@ class Row:
     def place(self) -> Place:
         """Where it is in the bundle."""
         return Place(self.dialogue_id, self.id)
+
+
+def write_example(folder: Path) -> None:
+    """Write three small files in the form in which MELD is published."""
+    for split, name in FILES.items():
+        with (folder / name).open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\r\n")
+            table.writerow(_EXAMPLE_HEAD)
+            for i, emotion in enumerate(LABELS):
+                said, times = f"I say {i}, in {split}.", (f"00:00:{i:02d},000", f"00:00:{i:02d},900")
+                table.writerow([i, said, "Ann" if i % 2 else "Bob", emotion, "neutral", 0, i, 1, 1, *times])
 
 
 def read_rows(folder: Path) -> list[Row]:

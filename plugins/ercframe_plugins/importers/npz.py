@@ -28,6 +28,9 @@ from ercframe import (
 
 # Shape letters: N utterances, D features, K values of a target.
 
+EXAMPLE = {"first": "train", "second": "dev", "third": "test"}
+"""Dialogues of the example source and their splits."""
+
 OPTIONAL = ("start", "end", "text", "group")
 """Columns that a file may lack."""
 
@@ -73,6 +76,26 @@ class NpzImporter(Importer):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    @classmethod
+    def example_source(cls, folder: Path) -> tuple[Path, Mapping[str, object]]:
+        """Three dialogues of two utterances, one of them without audio."""
+        turns = [(dialogue, split, turn) for dialogue, split in EXAMPLE.items() for turn in range(2)]
+        audio_ND = np.arange(3.0 * len(turns)).reshape(-1, 3)
+        audio_ND[1] = np.nan
+        np.savez(
+            folder / "example.npz",
+            utterance_id=np.array([f"{dialogue}_{turn}" for dialogue, _, turn in turns]),
+            dialogue=np.array([dialogue for dialogue, _, _ in turns]),
+            order=np.array([turn for _, _, turn in turns]),
+            speaker=np.array(["Ann", "Bob"] * len(EXAMPLE)),
+            split=np.array([split for _, split, _ in turns]),
+            label=np.array([turn for _, _, turn in turns]),
+            label_names=np.array(["joy", "anger"]),
+            words=np.arange(2.0 * len(turns)).reshape(-1, 2) ** 2,
+            pitch=audio_ND,
+        )
+        return folder / "example.npz", {"modalities": {"text": ("words",), "audio": ("pitch",)}}
 
     def read(self, source: Path) -> Corpus:
         """Read the file; its columns are explained in the config."""
