@@ -69,6 +69,11 @@ class Registry:
             owners = self._contested[kind, name]
             yield Failure(owners[-1].origin, self._contest(kind, name))
 
+    def owners(self, kind: str, name: str) -> tuple[Origin, ...]:
+        """The plugins that claim a name: none where it is free, several where it is contested."""
+        claims = self._contested.get((kind, name)) or [e for e in self.entries(kind) if e.component.name == name]
+        return tuple(entry.origin for entry in claims)
+
     def _contest(self, kind: str, name: str) -> str:
         owners = " and by ".join(str(entry.origin) for entry in self._contested[kind, name])
         return f"{kind} '{name}' is provided by {owners}; rename one"
