@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +51,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Environment]:
     """Make an environment with the wheel; of the environment around the tests it sees the dependencies only."""
     dependencies = tmp_path_factory.mktemp("dependencies")
-    for path in Path(sysconfig.get_paths()["purelib"]).iterdir():
-        if not path.name.startswith(("ercframe", "__editable__")):
-            (dependencies / path.name).symlink_to(path)
+    # Several folders where the environment around the tests is laid over another one.
+    for folder in (Path(place) for place in sys.path if Path(place).name == "site-packages"):
+        for path in folder.iterdir():
+            if not path.name.startswith(("ercframe", "__editable__")) and not (dependencies / path.name).exists():
+                (dependencies / path.name).symlink_to(path)
 
     def make() -> Environment:
         folder = tmp_path_factory.mktemp("environment")
