@@ -72,6 +72,10 @@ class Dataset(Component):
     def split(self, name: str) -> Sequence[Dialogue]:
         """The dialogues of ``train``, ``dev`` or ``test``; empty where the corpus has no such split."""
 
+    def fingerprint(self) -> str:
+        """What changes with the data behind the same settings, such as a digest: a run is resumed on the same only."""
+        return ""
+
 
 class Transform(Component):
     """A change of a training batch, such as hiding a modality. Built from ``(config, dataset)``.

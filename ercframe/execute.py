@@ -1,34 +1,25 @@
-"""One execution of a recipe: every seed trained, and what each leaves in the run folder."""
+"""One execution of a recipe: every seed trained, in a run folder that can be resumed whatever stopped it."""
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor
-
-from ercframe.build import Experiment
+from ercframe import recipes
+from ercframe.build import Experiment, assemble
 from ercframe.errors import RunError
-from ercframe.evaluate import record, rows, score
-from ercframe.model import Learner
-from ercframe.preflight import preflight
-from ercframe.registry import Origin
-from ercframe.runs import RunFolder, SeedFolder
-from ercframe.summary import seed_summary, summarise
-from ercframe.training.epoch import Epoch, best
-from ercframe.training.loop import fit
-from ercframe.training.state import new_state
+from ercframe.lock import locked
+from ercframe.preflight import Preflight, preflight
+from ercframe.resumption import described, differences, require_same_experiment, require_same_files
+from ercframe.runs import RunFolder
+from ercframe.seed_run import SeedRun, Watcher
+from ercframe.signals import Signals, Terminated
+from ercframe.summary import summarise
 
 
-class Reporter(Protocol):
+class Reporter(Watcher, Protocol):
     """Whoever wants to watch a run; it observes and never steers."""
 
     def started(self, experiment: Experiment, folder: RunFolder, parameters: int, warnings: list[str]) -> None:
@@ -36,9 +27,6 @@ class Reporter(Protocol):
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Told before each seed."""
-
-    def epoch_done(self, seed: int, epoch: Epoch, is_best: bool) -> None:
-        """Told after each epoch."""
 
     def seed_done(self, seed: int) -> None:
         """Told after the training of each seed, however it ended."""
@@ -48,7 +36,8 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
     """Run a recipe: probe it, train every seed, write the run folder, return it with the summary.
 
     Ctrl-C ends the seed at hand with the epochs it has and leaves the other seeds out; the summary then says
-    ``"status": "interrupted"``. Whatever else stops a run, the summary says ``"failed"`` and holds the finished seeds.
+    ``"status": "interrupted"``. SIGTERM saves the state and ends at once: ``"preempted"``. Whatever else stops a run,
+    the summary says ``"failed"`` and holds the finished seeds.
 
     Raises:
         InputError: the probe found a fault, or the run folder cannot be made.
@@ -57,128 +46,120 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
     recipe = experiment.loaded.recipe
     found = preflight(experiment)
     folder = RunFolder.create(root, recipe.name)
-    seeds: list[dict[str, Any]] = []
+    with locked(folder.path):
+        return folder, _Run(experiment, folder, found, reporter).begin()
 
-    def keep(status: str) -> dict[str, Any]:
-        summary = summarise(experiment, seeds, found.total, status)
-        folder.write_summary(summary)
+
+def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+    """Go on with a run that was stopped, to the same end as if it had not been; a finished one is left as it is.
+
+    Raises:
+        InputError: there is no run in ``path``, another process is at it, or it can no longer be the same run.
+        RunError: training diverged, or a file could not be read or written.
+    """
+    folder = RunFolder.open(path)
+    with suppress(FileNotFoundError):  # killed before the first summary
+        summary = folder.read_summary()
+        if summary["status"] == "finished":
+            reporter.notice("This run is finished; there is nothing to resume.")
+            return folder, summary
+    with locked(folder.path):
+        require_same_files(folder)
+        loaded = recipes.load(folder.path / "recipe.yaml")
+        for notice in loaded.notices:
+            reporter.notice(notice)
+        experiment = assemble(loaded)
+        found = preflight(experiment)
+        require_same_experiment(folder, experiment, found)
+        return folder, _Run(experiment, folder, found, reporter).go_on()
+
+
+class _Run:
+    """A run in a folder that is locked."""
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, found: Preflight, reporter: Reporter) -> None:
+        self.experiment, self.folder, self.found, self.reporter = experiment, folder, found, reporter
+        self.seeds: list[dict[str, Any]] = []
+        self.signals = Signals()
+
+    def begin(self) -> dict[str, Any]:
+        recipe = self.experiment.loaded.recipe
+
+        def write() -> None:
+            text = recipe.to_yaml(self.folder.copy_plugins(recipe.plugin_files))
+            self.folder.write_environment(described(self.folder, text, self.experiment, self.found))
+            self.folder.write_recipe(text)
+
+        return self._train(write)
+
+    def go_on(self) -> dict[str, Any]:
+        with suppress(FileNotFoundError):
+            self.seeds = [seed for seed in self.folder.read_summary()["seeds"] if seed["finished"]]
+
+        def write() -> None:
+            self.folder.remove_parts()
+            for notice in differences(self.folder, self.experiment, self.found):
+                self.reporter.notice(notice)
+
+        return self._train(write)
+
+    def _train(self, prepare: Callable[[], None]) -> dict[str, Any]:
+        status = "finished"
+        with self.signals.listening():
+            try:
+                prepare()
+                self.reporter.started(self.experiment, self.folder, self.found.total, list(self.found.warnings))
+                with self.found.precision.matmuls():
+                    self._train_seeds()
+            except KeyboardInterrupt:
+                status = "interrupted"
+            except Terminated:
+                status = "preempted"
+            except Exception as error:
+                with suppress(OSError):  # a full disk may be what stopped the run
+                    self._keep("failed")
+                if isinstance(error, OSError):
+                    raise RunError(
+                        f"the run in {self.folder.path} could not go on: {error}\n"
+                        f"To go on later: {resume_command(self.folder)}"
+                    ) from error
+                raise
+            with self.signals.held():
+                return self._keep(status)
+
+    def _train_seeds(self) -> None:
+        recipe = self.experiment.loaded.recipe
+        finished = [entry["seed"] for entry in self.seeds]
+        for seed in recipe.protocol.seed_list():
+            if seed in finished:
+                self.folder.seed(seed).snapshots.remove()
+                continue
+            self.reporter.seed_started(seed, recipe.trainer.epochs)
+            try:
+                self._train_seed(seed)
+            finally:
+                self.reporter.seed_done(seed)
+
+    def _train_seed(self, seed: int) -> None:
+        run = SeedRun(self.experiment, seed, self.folder.seed(seed), self.found.device, self.signals, self.reporter)
+        try:
+            run.train()
+        except KeyboardInterrupt:
+            if run.epochs:
+                with self.signals.held():  # the epochs are there: they must not be lost for want of a few seconds
+                    self.seeds.append(run.conclude(finished=False))
+            raise
+        with self.signals.held():
+            self.seeds.append(run.conclude(finished=True))
+            self._keep("running")
+            run.folder.snapshots.remove()  # only now that the summary has the seed
+
+    def _keep(self, status: str) -> dict[str, Any]:
+        summary = summarise(self.experiment, self.seeds, self.found.total, status)
+        self.folder.write_summary(summary)
         return summary
 
-    try:
-        folder.write_recipe(recipe.to_yaml(folder.copy_plugins(recipe.plugin_files)))
-        folder.write_environment(found.device, found.precision.name, _origins(experiment))
-        reporter.started(experiment, folder, found.total, list(found.warnings))
-        for seed in recipe.protocol.seed_list():
-            with found.precision.matmuls():
-                done, status = _run_seed(experiment, seed, folder.seed(seed), found.device, reporter)
-            seeds += done
-            if status == "interrupted":
-                break
-            keep("running")
-    except KeyboardInterrupt:
-        status = "interrupted"
-    except Exception as error:
-        with suppress(OSError):  # a full disk may be what stopped the run
-            keep("failed")
-        if isinstance(error, OSError):
-            raise RunError(f"the run in {folder.path} could not go on: {error}") from error
-        raise
-    return folder, keep(status)
 
-
-def _run_seed(
-    experiment: Experiment, seed: int, folder: SeedFolder, device: torch.device, reporter: Reporter
-) -> tuple[list[dict[str, Any]], str]:
-    """Train one seed; its summary (none where no epoch ended) and ``finished`` or ``interrupted``."""
-    concluded: list[dict[str, Any]] = []
-    started, status = time.perf_counter(), "finished"
-    state = new_state(experiment, seed, device)
-    learner, epochs = state.learner, state.epochs
-
-    def observe(epoch: Epoch, is_best: bool) -> None:
-        with interrupt_deferred():  # checkpoint, log and list must tell the same story
-            folder.save_checkpoint(learner, epoch.number, is_best)
-            folder.write_metrics(_row(epoch) for epoch in epochs)
-        reporter.epoch_done(seed, epoch, is_best)
-
-    reporter.seed_started(seed, experiment.loaded.recipe.trainer.epochs)
-    try:
-        fit(state, experiment, observe)
-    except KeyboardInterrupt:
-        status = "interrupted"
-    finally:
-        reporter.seed_done(seed)
-    if not epochs:
-        return concluded, status
-    seconds = time.perf_counter() - started
-    try:
-        # The epochs are there: they must not be lost for want of a few seconds.
-        with interrupt_deferred(), state.precision.autocast():
-            concluded.append(_conclude(experiment, seed, learner, epochs, folder, device, seconds))
-    except KeyboardInterrupt:
-        status = "interrupted"
-    return concluded, status
-
-
-def _conclude(
-    experiment: Experiment,
-    seed: int,
-    learner: Learner,
-    epochs: list[Epoch],
-    folder: SeedFolder,
-    device: torch.device,
-    seconds: float,
-) -> dict[str, Any]:
-    """Score and record the chosen epoch's weights, and sum the seed up."""
-    recipe, splits, labels = experiment.loaded.recipe, experiment.splits, experiment.info.labels
-    size = recipe.trainer.batch_dialogues
-    chosen = best(epochs, "test" if recipe.protocol.name == "paper" else "dev", recipe.protocol.monitor)
-    folder.load_checkpoint("best", learner)
-    if chosen.test is None:
-        chosen = replace(chosen, test=score(learner, splits.test, size, device, len(labels)))
-    predictions: list[dict[str, Any]] = []
-    representations: dict[str, Tensor] = {}
-    for split, dialogues in (("dev", splits.dev), ("test", splits.test)):
-        if dialogues:
-            found = record(learner, dialogues, size, device)
-            predictions += list(rows(found, dialogues, split, labels))
-            representations |= {f"{split}.{name}": x for name, x in found.representations.items()}
-            representations[f"{split}.label"] = torch.cat([dialogue.labels for dialogue in dialogues])
-    folder.write_predictions(predictions)
-    folder.write_representations(representations)
-    return seed_summary(seed, epochs, chosen, recipe.protocol, seconds)
-
-
-def _row(epoch: Epoch) -> dict[str, Any]:
-    scores = {
-        split: {**found.headline(), "f1": list(found.f1)}
-        for split, found in (("dev", epoch.dev), ("test", epoch.test))
-        if found
-    }
-    terms = dict(epoch.terms)
-    return {"epoch": epoch.number, "loss": epoch.loss, "terms": terms, **scores, "seconds": round(epoch.seconds, 3)}
-
-
-def _origins(experiment: Experiment) -> dict[str, Origin]:
-    recipe, registry = experiment.loaded.recipe, experiment.loaded.registry
-    slots = [recipe.dataset, *recipe.transforms, recipe.encoder, recipe.fusion, recipe.classifier]
-    slots += recipe.losses.values()
-    return {
-        f"{slot.component.kind}/{slot.name}": registry.entry(slot.component.kind, slot.name).origin for slot in slots
-    }
-
-
-@contextmanager
-def interrupt_deferred() -> Iterator[None]:
-    """Let a Ctrl-C that comes inside this block take effect at its end."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
-        yield
-        return
-    arrived: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: arrived.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if arrived and callable(before):
-        before(*arrived[0])
+def resume_command(folder: RunFolder) -> str:
+    """What to type to go on with a run."""
+    return f"ercframe run {folder.path} --resume"

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PART = ".part"
+"""How hidden files and folders end that are being written; a process that is killed leaves them behind."""
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary sibling, then put it in the place of ``path`` in one step.
@@ -18,7 +21,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Whatever stops the process, ``path`` holds either what it held before or all of what was written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -50,15 +53,37 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def append_json_line(path: Path, row: Any) -> None:
+    """Add one JSON value as a line, in one write."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab", buffering=0) as file:
+        file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+
+
 def write_json_lines(path: Path, rows: Iterable[Any]) -> None:
     """Write one JSON value a line, atomically."""
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what killed processes left half written in ``folder`` and below; nobody may be writing there."""
+    for left in list(folder.rglob(f".*{PART}")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def make_durable(path: Path) -> None:
-    """Wait until a file is on the disk: a power cut after a rename may else leave an empty one of that name."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Wait until a file, or a folder's list of names, is on the disk.
+
+    A power cut after a rename may else leave an empty file of that name, or the old name.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

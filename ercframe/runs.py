@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import shutil
@@ -11,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
 from torch import Tensor, nn
 
 import ercframe
 from ercframe.errors import InputError
-from ercframe.files import link_or_copy, write_atomically, write_json, write_json_lines, write_text
+from ercframe.files import append_json_line, remove_parts, write_json, write_json_lines, write_text
 from ercframe.registry import Origin
+from ercframe.snapshots import Snapshots
+from ercframe.tensor_files import save_tensors
 
 
 class RunFolder:
@@ -46,6 +48,24 @@ class RunFolder:
                 raise InputError(f"cannot make the run folder {path}: {error.strerror}") from error
         raise InputError(f"cannot find a free name for a run folder under {root / recipe}")
 
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A run folder that is there.
+
+        Raises:
+            InputError: it is none, or its run was stopped before anything was trained.
+        """
+        if not (path / "recipe.yaml").is_file():
+            raise InputError(
+                f"{path} must be a run folder (it has no recipe.yaml). "
+                "A run that was stopped before it was written has trained nothing: begin it again."
+            )
+        return cls(path)
+
+    def remove_parts(self) -> None:
+        """Remove what a process that was killed left half written."""
+        remove_parts(self.path)
+
     def copy_plugins(self, files: Iterable[Path]) -> list[str]:
         """Keep copies of plugin files; their paths in this folder, different also where two files share a name."""
         names: list[str] = []
@@ -60,19 +80,33 @@ class RunFolder:
         return [f"plugins/{name}" for name in names]
 
     def write_recipe(self, text: str) -> None:
-        """Keep the resolved recipe."""
+        """Keep the resolved recipe. What is written last makes the folder one that can be resumed."""
         write_text(self.path / "recipe.yaml", text)
 
-    def write_environment(self, device: torch.device, precision: str, origins: Mapping[str, Origin]) -> None:
-        """Keep what the run ran on: versions, device, precision, and where each component came from."""
-        write_json(self.path / "environment.json", environment(device, precision, origins))
+    def write_environment(self, found: Mapping[str, Any]) -> None:
+        """Keep what the run ran on, and what it must be resumed with."""
+        write_json(self.path / "environment.json", found)
+
+    def read_environment(self) -> dict[str, Any]:
+        """What :meth:`write_environment` kept."""
+        found: dict[str, Any] = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        return found
+
+    def file_digests(self) -> dict[str, str]:
+        """SHA-256 of the recipe, where it is there, and of every plugin file."""
+        files = [self.path / "recipe.yaml", *sorted((self.path / "plugins").glob("*.py"))]
+        return {str(f.relative_to(self.path)): digest(f.read_bytes()) for f in files if f.is_file()}
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Keep the result; reports read it."""
         write_json(self.path / "summary.json", summary)
 
     def read_summary(self) -> dict[str, Any]:
-        """The result as it was written."""
+        """The result as it was written.
+
+        Raises:
+            FileNotFoundError: there is none yet.
+        """
         found: dict[str, Any] = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
         return found
 
@@ -91,6 +125,10 @@ class SeedFolder:
         """Keep one line per epoch."""
         write_json_lines(self.path / "metrics.jsonl", rows)
 
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add the line of an epoch."""
+        append_json_line(self.path / "metrics.jsonl", row)
+
     def write_predictions(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Keep one line per scored utterance."""
         write_json_lines(self.path / "predictions.jsonl", rows)
@@ -100,21 +138,26 @@ class SeedFolder:
 
         ``split.label`` says whose they are: rows in which it is not -1 stand in the order of the split's predictions.
         """
-        _save_tensors(self.path / "representations.safetensors", tensors)
+        save_tensors(self.path / "representations.safetensors", tensors)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """States from which the seed's training can go on; there are none once it is over."""
+        return Snapshots(self.path / "checkpoints" / "resume")
 
     def checkpoint(self, which: str) -> Path:
         """The weights of the ``best`` or the ``last`` epoch."""
         return self.path / "checkpoints" / which / "weights.safetensors"
 
-    def save_checkpoint(self, learner: nn.Module, epoch: int, is_best: bool) -> None:
-        """Save the last epoch's model and objective, each under its prefix, in one file, so that they cannot disagree.
+    def save_checkpoint(self, which: str, weights: Mapping[str, Tensor], epoch: int) -> None:
+        """Save a learner's weights: model and objective, each under its prefix, in one file, so that they agree.
 
-        The best epoch's file is another name for the same bytes where the file system can do that.
+        Args:
+            which: ``best`` or ``last``.
+            weights: the learner's ``state_dict``.
+            epoch: number of the last epoch that was finished when the weights were these.
         """
-        last = self.checkpoint("last")
-        _save_tensors(last, learner.state_dict(), {"epoch": str(epoch), "ercframe": ercframe.__version__})
-        if is_best:
-            write_atomically(self.checkpoint("best"), lambda temporary: link_or_copy(last, temporary))
+        save_tensors(self.checkpoint(which), weights, {"epoch": str(epoch), "ercframe": ercframe.__version__})
 
     def load_checkpoint(self, which: str, learner: nn.Module) -> int:
         """Load weights into a learner of the same recipe; returns the epoch they are from."""
@@ -123,18 +166,9 @@ class SeedFolder:
             return int(file.metadata()["epoch"])
 
 
-def _save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write safetensors atomically.
-
-    Raises:
-        OSError: the file cannot be written; safetensors itself has an error of its own for that.
-    """
-    # Copies, since a file may not hold one tensor under two names, which is what tied weights are.
-    held = {name: x.detach().to("cpu", copy=True).contiguous() for name, x in tensors.items()}
-    try:
-        write_atomically(path, lambda temporary: save_file(held, temporary, metadata=metadata))
-    except SafetensorError as error:
-        raise OSError(f"{path}: {error}") from error
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def environment(device: torch.device, precision: str, origins: Mapping[str, Origin]) -> dict[str, Any]:

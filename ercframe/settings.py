@@ -38,6 +38,12 @@ class TrainerSettings(Settings):
         description="Stop after this many epochs without a better score of what the protocol chooses by, which is dev "
         "under heldout; null never does.",
     )
+    checkpoint_seconds: float = Field(
+        60,
+        ge=0,
+        description="Seconds of training after which the state is saved that `--resume` goes on from, and at least "
+        "twenty times what saving takes; 0: after every batch. It changes no result.",
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",

@@ -16,13 +16,17 @@ WAYS = ("selected", "selected_on_test", "last")
 
 
 def seed_summary(
-    seed: int, epochs: Sequence[Epoch], chosen: Epoch, protocol: ProtocolSettings, seconds: float
+    seed: int, epochs: Sequence[Epoch], chosen: Epoch, protocol: ProtocolSettings, finished: bool
 ) -> dict[str, Any]:
-    """One seed: the epoch the protocol chose and, where test was scored after every epoch, what the others say."""
+    """One seed: the epoch the protocol chose and, where test was scored after every epoch, what the others say.
+
+    Not finished is a seed that was interrupted; resuming the run takes its summary back.
+    """
     result: dict[str, Any] = {
         "seed": seed,
+        "finished": finished,
         "epochs": len(epochs),
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(epoch.seconds for epoch in epochs), 1),
         "selected": _described(chosen),
     }
     if protocol.show_gap:

@@ -63,7 +63,7 @@ class ConsoleReporter:
         words = [f"{name} wF1 {100 * found.weighted_f1:.2f}" for name, found in scores.items() if found]
         note = "  ".join([f"loss {epoch.loss:.3f}", *words, *(["best"] if is_best else [])])
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, advance=1, note=note)
+            self.bar.update(self.task, completed=epoch.number, note=note)
         else:
             self._say(f"seed {seed}  epoch {epoch.number:>3}  {note}  {epoch.seconds:.1f} s")
 
@@ -72,6 +72,10 @@ class ConsoleReporter:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+    def notice(self, text: str) -> None:
+        """Print a line."""
+        self._say(text)
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

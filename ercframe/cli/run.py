@@ -1,9 +1,23 @@
 """Command: run."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ercframe.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ercframe.runs import RunFolder
+
+DEFAULT_OUT = Path("runs")
+
+PREEMPTED = 75
+"""Exit code after SIGTERM: EX_TEMPFAIL of sysexits.h, "try again later", on which schedulers may put a job back."""
 
 
 def register(app: typer.Typer) -> None:
@@ -22,36 +36,71 @@ def run(
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where run folders go.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where run folders go.")] = DEFAULT_OUT,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in a run folder, to the end it would have come to.")
+    ] = False,
 ) -> int:
-    """Train and evaluate a recipe over its seeds; exit 0 when done, 1 when it failed, 2 for bad input."""
+    """Train and evaluate a recipe over its seeds.
+
+    Exit 0 when done, 1 when it failed, 2 for bad input, 75 when SIGTERM stopped it, 130 when Ctrl-C did; after these
+    two, --resume goes on.
+    """
     from rich.console import Console
+
+    from ercframe.cli.progress import ConsoleReporter
+
+    console, errors = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
+    reporter = ConsoleReporter(console)
+    if resume:
+        _require_nothing_else({"KEY=VALUE": overrides, "--demo": demo, "--plugin": plugin, "--out": out != DEFAULT_OUT})
+        from ercframe.execute import resume as go_on
+
+        return _end(console, errors, *go_on(Path(recipe), reporter))
 
     from ercframe import recipes
     from ercframe.build import assemble
-    from ercframe.cli.progress import ConsoleReporter
     from ercframe.execute import execute
-    from ercframe.report import result_table
 
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
     loaded = recipes.load(_recipe_of(recipe), overrides or [], plugin_files=plugin or [], demo=demo)
     for notice in loaded.notices:
         errors.print(notice, markup=False)
-    console = Console()
-    folder, summary = execute(assemble(loaded), out, ConsoleReporter(console))
-    if summary["seeds"]:
-        console.print(result_table(summary))
-    console.print(f"run folder: {folder.path}", markup=False, highlight=False, soft_wrap=True)
+    code = _end(console, errors, *execute(assemble(loaded), out, reporter))
     if demo and loaded.recipe.data_help:
         help_text = f"\nTo train on the real corpus:\n{loaded.recipe.data_help}"
         console.print(help_text, markup=False, highlight=False, soft_wrap=True)
+    return code
+
+
+def _require_nothing_else(given: dict[str, Any]) -> None:
+    """Refuse what would make the rest of a run another run."""
+    unwanted = ", ".join(name for name, value in given.items() if value)
+    if unwanted:
+        raise InputError(
+            f"--resume goes on with a run as it began: it takes the run folder alone (got {unwanted}). "
+            "To run with changes, begin a new run: leave --resume out."
+        )
+
+
+def _end(console: Console, errors: Console, folder: RunFolder, summary: dict[str, Any]) -> int:
+    """Show the result; the exit code."""
+    from ercframe.execute import resume_command
+    from ercframe.report import result_table
+
+    if summary["seeds"]:
+        console.print(result_table(summary))
+    console.print(f"run folder: {folder.path}", markup=False, highlight=False, soft_wrap=True)
     if summary["status"] == "interrupted":
-        errors.print(
+        told = (
             "Interrupted: the table holds the epochs that were finished; the run folder can be used."
             if summary["seeds"]
             else "Interrupted before the end of the first epoch: there is no result."
         )
+        errors.print(f"{told}\nTo go on: {resume_command(folder)}", markup=False)
         return 130
+    if summary["status"] == "preempted":
+        errors.print(f"Stopped by SIGTERM.\nTo go on: {resume_command(folder)}", markup=False)
+        return PREEMPTED
     return 0
 
 

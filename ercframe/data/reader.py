@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from ercframe.data import standardise
 from ercframe.data.findings import Place, counted
 from ercframe.data.index import TARGET, index_shapes, split_sizes
-from ercframe.data.manifest import DIALOGUES, INDEX, Modality, read_manifest
+from ercframe.data.manifest import DIALOGUES, INDEX, MANIFEST, Modality, read_manifest
 from ercframe.data.records import SPLITS
 from ercframe.data.speakers import NOBODY, by_appearance
 from ercframe.errors import InputError, nearest
@@ -114,6 +115,10 @@ class Bundle:
 
     def __len__(self) -> int:
         return len(self.split)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the manifest, which holds that of every other file."""
+        return hashlib.sha256((self.path / MANIFEST).read_bytes()).hexdigest()
 
     @property
     def divided(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 from ercframe.build import Experiment
@@ -20,27 +20,39 @@ from ercframe.training.tally import NotFiniteError
 READ_EVERY = 256
 """Batches after which the loss terms are read from the device, which waits for it; and once more after each epoch."""
 
-Observer = Callable[[Epoch, bool], None]
-"""Told of every epoch and whether it is the best so far; observes, never steers."""
+
+class Caretaker:
+    """Whoever saves states and reports epochs around the steps; it never steers. This one does nothing."""
+
+    def undivided(self) -> AbstractContextManager[None]:
+        """A block that no signal breaks into: a step, or the end of an epoch."""
+        return nullcontext()
+
+    def batch_done(self) -> None:
+        """Called after each batch; the state may be saved."""
+
+    def epoch_done(self, epoch: Epoch, is_best: bool) -> None:
+        """Called after each epoch is scored; the state may be saved."""
 
 
-def fit(state: TrainingState, experiment: Experiment, observe: Observer) -> None:
+def fit(state: TrainingState, experiment: Experiment, caretaker: Caretaker | None = None) -> None:
     """Train from ``state`` on, as the recipe says.
 
     Args:
         state: where to begin; its learner is the last epoch's when this returns.
         experiment: data and settings.
-        observe: called after each epoch.
+        caretaker: goes along.
 
     Raises:
         RunError: a loss term is no longer finite, or the model puts out NaN.
     """
     settings = experiment.loaded.recipe.trainer
+    caretaker = caretaker or Caretaker()
     step = Step(state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
     while not is_over(state, settings):
         started = time.perf_counter()
         try:
-            train_epoch(state, step, experiment)
+            train_epoch(state, step, experiment, caretaker)
         except NotFiniteError as error:
             broken, number = ", ".join(error.terms), len(state.epochs) + 1
             raise RunError(
@@ -51,7 +63,8 @@ def fit(state: TrainingState, experiment: Experiment, observe: Observer) -> None
         loss = sum(state.learner.objective.weight(name) * value for name, value in terms.items())
         dev, test = _scores(state, experiment)
         epoch = Epoch(len(state.epochs) + 1, loss, terms, dev, test, time.perf_counter() - started)
-        observe(epoch, state.end_epoch(epoch))
+        with caretaker.undivided():
+            caretaker.epoch_done(epoch, state.end_epoch(epoch))
 
 
 def is_over(state: TrainingState, settings: TrainerSettings) -> bool:
@@ -61,7 +74,7 @@ def is_over(state: TrainingState, settings: TrainerSettings) -> bool:
     return done >= settings.epochs or bool(out_of_patience)
 
 
-def train_epoch(state: TrainingState, step: Step, experiment: Experiment) -> None:
+def train_epoch(state: TrainingState, step: Step, experiment: Experiment, caretaker: Caretaker) -> None:
     """Train on the batches that are left of the epoch at hand.
 
     Raises:
@@ -70,9 +83,11 @@ def train_epoch(state: TrainingState, step: Step, experiment: Experiment) -> Non
     state.learner.train()
     state.begin_epoch()
     for batch in islice(training_batches(experiment, state.generator), state.tally.batches, None):
-        state.tally.add(step(batch.to(state.device, non_blocking=True)))
-        if state.tally.waiting >= READ_EVERY:
-            state.tally.read()
+        with caretaker.undivided():
+            state.tally.add(step(batch.to(state.device, non_blocking=True)))
+            if state.tally.waiting >= READ_EVERY:
+                state.tally.read()
+            caretaker.batch_done()
     state.tally.read()
 
 

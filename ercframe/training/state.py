@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from ercframe.build import Experiment
 from ercframe.metrics import Scores
@@ -39,6 +40,7 @@ class TrainingState:
 
     Attributes:
         epochs: those that were finished.
+        best: weights of the best of them, on the learner's device; empty before there is one.
         tally: the epoch at hand: the batches that were trained on, and their loss terms.
         generator: what the batches of the epoch at hand are drawn from, see :meth:`begin_epoch`.
         scaler: scales the loss where ``precision`` needs it, and is saved there.
@@ -50,6 +52,7 @@ class TrainingState:
     ) -> None:
         self.learner, self.optimizer, self.choice, self.precision = learner, optimizer, choice, precision
         self.epochs: list[Epoch] = []
+        self.best: dict[str, Tensor] = {}
         self.tally = Tally()
         self.generator = torch.Generator().manual_seed(seed)
         self.extras: dict[str, Stateful] = {}
@@ -85,17 +88,28 @@ class TrainingState:
         self.epochs.append(epoch)
         self.tally = Tally()
         self._epoch_began = self.generator.get_state()
-        return self.choice.take(epoch)
+        is_best = self.choice.take(epoch)
+        if is_best:
+            self.best = {name: x.detach().clone() for name, x in self.learner.state_dict().items()}
+        return is_best
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and text from which :meth:`load_state_dict` goes on bit for bit."""
-        return {
-            "learner": self.learner.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": _random_state(self.device),
-            "epoch_began": self._epoch_began,
+        """Tensors, numbers and text from which :meth:`load_state_dict` goes on bit for bit.
+
+        Raises:
+            NotFiniteError: a loss term of the epoch at hand was NaN or infinite.
+        """
+        progress = {
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "tally": self.tally.state_dict(),
+            "epoch_began": self._epoch_began,
+            "random": _random_state(self.device),
+        }
+        return {
+            "progress": progress,
+            "learner": self.learner.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
             "extras": {name: thing.state_dict() for name, thing in self.extras.items()},
         }
 
@@ -109,15 +123,19 @@ class TrainingState:
             raise ValueError(f"the state holds {sorted(state['extras'])}; there are {sorted(self.extras)} to restore")
         self.learner.load_state_dict(state["learner"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self._epoch_began = state["epoch_began"]
-        self.epochs, self.choice = [], Choice(self.choice.split, self.choice.monitor)
-        for found in state["epochs"]:
-            self.epochs.append(_epoch(found))
-            self.choice.take(self.epochs[-1])
-        self.tally.load_state_dict(state["tally"])
+        self.best = {name: x.to(self.device, copy=True) for name, x in state["best"].items()}
         for name, thing in self.extras.items():
             thing.load_state_dict(state["extras"][name])
-        _restore_random_state(state["random"], self.device)
+        self._load_progress(state["progress"])
+
+    def _load_progress(self, progress: Mapping[str, Any]) -> None:
+        self.epochs, self.choice = [], Choice(self.choice.split, self.choice.monitor)
+        for found in progress["epochs"]:
+            self.epochs.append(_epoch(found))
+            self.choice.take(self.epochs[-1])
+        self.tally.load_state_dict(progress["tally"])
+        self._epoch_began = progress["epoch_began"]
+        _restore_random_state(progress["random"], self.device)
 
 
 def new_state(experiment: Experiment, seed: int, device: torch.device) -> TrainingState:

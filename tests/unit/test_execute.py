@@ -9,7 +9,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from ercframe import RunError, execute, recipes, runs
+from ercframe import RunError, execute, recipes, seed_run, tensor_files
 from ercframe.build import assemble
 
 TINY = {
@@ -38,6 +38,9 @@ class Silent:
         self.begun += 1
 
     def epoch_done(self, seed, epoch, is_best):
+        """Nothing to say."""
+
+    def notice(self, text):
         """Nothing to say."""
 
     def seed_done(self, seed):
@@ -74,7 +77,7 @@ def ctrl_c():
 
 
 def test_ctrl_c_while_a_seed_is_concluded_loses_nothing(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "record", after(3, ctrl_c, execute.record))  # dev of the second seed
+    monkeypatch.setattr(seed_run, "record", after(3, ctrl_c, seed_run.record))  # dev of the second seed
     folder, found = execute.execute(experiment, tmp_path / "runs", Silent())
     assert found == summary(tmp_path)
     assert found["status"] == "interrupted"
@@ -84,7 +87,7 @@ def test_ctrl_c_while_a_seed_is_concluded_loses_nothing(experiment, tmp_path, mo
 
 
 def test_ctrl_c_while_a_model_is_built_keeps_the_finished_seeds(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "new_state", after(2, ctrl_c, execute.new_state))
+    monkeypatch.setattr(seed_run, "new_state", after(2, ctrl_c, seed_run.new_state))
     _, found = execute.execute(experiment, tmp_path / "runs", Silent())
     assert found == summary(tmp_path)
     assert (found["status"], [seed["seed"] for seed in found["seeds"]]) == ("interrupted", [0])
@@ -94,7 +97,7 @@ def test_a_disk_that_fills_up_fails_the_run_and_keeps_the_finished_seeds(experim
     def full():
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "save_file", after(6, full, runs.save_file))  # 3 files a seed: 2 epochs, representations
+    monkeypatch.setattr(tensor_files, "save_file", after(6, full, tensor_files.save_file))  # 3 files a seed
     reporter = Silent()
     with pytest.raises(RunError, match=r"the run in .*tiny.* could not go on: .*No space left on device"):
         execute.execute(experiment, tmp_path / "runs", reporter)
@@ -107,7 +110,7 @@ def test_a_programming_error_in_training_ends_the_bar_and_fails_the_run(experime
     def broken():
         raise KeyError("bug")
 
-    monkeypatch.setattr(execute, "fit", after(1, broken, execute.fit))
+    monkeypatch.setattr(seed_run, "fit", after(1, broken, seed_run.fit))
     reporter = Silent()
     with pytest.raises(KeyError):
         execute.execute(experiment, tmp_path / "runs", reporter)

@@ -15,7 +15,7 @@ from ercframe.settings import OptimizerSettings
 from ercframe.training.batches import training_batches
 from ercframe.training.device import choose_device
 from ercframe.training.epoch import Choice, Epoch, best
-from ercframe.training.loop import fit
+from ercframe.training.loop import Caretaker, fit
 from ercframe.training.optimizer import make_optimizer
 from ercframe.training.precision import Precision
 from ercframe.training.state import new_state
@@ -45,10 +45,21 @@ def experiment(tmp_path):
     return make
 
 
+class Watching(Caretaker):
+    """Notes which epochs were the best so far."""
+
+    def __init__(self):
+        self.bests = []
+
+    def epoch_done(self, epoch, is_best):
+        """Note it."""
+        self.bests.append(is_best)
+
+
 def train(experiment, seed=0):
-    state, bests = new_state(experiment, seed, CPU), []
-    fit(state, experiment, lambda _, is_best: bests.append(is_best))
-    return state.learner, state.epochs, bests
+    state, watching = new_state(experiment, seed, CPU), Watching()
+    fit(state, experiment, watching)
+    return state.learner, state.epochs, watching.bests
 
 
 def test_the_same_seed_gives_the_same_weights_and_scores_bit_for_bit(experiment):

@@ -59,7 +59,7 @@ def ended(state):
 @pytest.mark.parametrize("batches", range(10))
 def test_it_goes_on_bit_for_bit_after_any_batch(experiment, monkeypatch, batches):
     whole = new_state(experiment, 0, CPU)
-    fit(whole, experiment, lambda *_: None)
+    fit(whole, experiment)
     weights, epochs, drawn = ended(whole)
 
     class Stopping(Step):
@@ -75,13 +75,13 @@ def test_it_goes_on_bit_for_bit_after_any_batch(experiment, monkeypatch, batches
     with monkeypatch.context() as patch:
         patch.setattr(loop, "Step", Stopping)
         try:
-            fit(broken_off, experiment, lambda *_: None)
+            fit(broken_off, experiment)
         except StopHereError:
             assert len(broken_off.epochs) * 3 + broken_off.tally.batches == batches
     saved = copy.deepcopy(broken_off.state_dict())
     other = new_state(experiment, 1, CPU)
     other.load_state_dict(saved)
-    fit(other, experiment, lambda *_: None)
+    fit(other, experiment)
     again = ended(other)
     assert all(torch.equal(a, b) for a, b in zip(weights, again[0], strict=True))
     assert again[1:] == (epochs, drawn)

@@ -97,6 +97,10 @@ class BundleDataset(Dataset):
             splits={name: len(self.split(name)) for name in manifest.splits},
         )
 
+    def fingerprint(self) -> str:
+        """That of the manifest, which has the digest of every file."""
+        return self.bundle.fingerprint()
+
     def split(self, name: str) -> Sequence[Dialogue]:
         """The dialogues of a split, read when they are asked for."""
         kept_B = np.add.reduceat(self._kept, self.bundle.offsets[:-1], dtype=np.int64)

@@ -1,0 +1,212 @@
+"""One seed of a run: trained, saved so that it can go on after whatever stops it, and summed up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ercframe.build import Experiment
+from ercframe.evaluate import record, rows, score
+from ercframe.runs import SeedFolder
+from ercframe.signals import Signals, Terminated
+from ercframe.summary import seed_summary
+from ercframe.training.epoch import Epoch, best
+from ercframe.training.loop import Caretaker, fit
+from ercframe.training.state import new_state
+from ercframe.training.tally import NotFiniteError
+
+SHARE_FOR_SAVING = 1 / 20
+"""Saving states takes at most this share of the time, however large they are."""
+
+
+class Watcher(Protocol):
+    """What is told of a seed's training."""
+
+    def epoch_done(self, seed: int, epoch: Epoch, is_best: bool) -> None:
+        """Told after each epoch."""
+
+    def notice(self, text: str) -> None:
+        """Told what the user should know, in a line."""
+
+
+class SeedRun(Caretaker):
+    """The training of one seed in its folder, from where the folder's newest state says.
+
+    Args:
+        experiment: what is trained.
+        seed: initialises the weights, orders the batches.
+        folder: where everything goes.
+        device: where to train.
+        signals: what may stop it between two steps.
+        watcher: told of it.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        seed: int,
+        folder: SeedFolder,
+        device: torch.device,
+        signals: Signals,
+        watcher: Watcher,
+    ) -> None:
+        self.experiment, self.seed, self.folder = experiment, seed, folder
+        self.signals, self.watcher = signals, watcher
+        self.state = new_state(experiment, seed, device)
+        self._saved_at = (0, 0)
+        self._due = Due(experiment.loaded.recipe.trainer.checkpoint_seconds)
+        self._restore()
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """Those that were finished."""
+        return self.state.epochs
+
+    def train(self) -> None:
+        """Train to the end; a signal that stops it leaves a state from which it goes on.
+
+        Raises:
+            RunError: a loss term is no longer finite, or the model puts out NaN.
+            KeyboardInterrupt: Ctrl-C.
+            Terminated: SIGTERM.
+        """
+        try:
+            fit(self.state, self.experiment, self)
+        except (KeyboardInterrupt, Terminated):
+            with self.signals.held():
+                self._save_stopped()
+            raise
+        except Exception:
+            with suppress(OSError):  # a full disk may be what stopped it
+                self._save_best()
+            raise
+
+    def conclude(self, finished: bool) -> dict[str, Any]:
+        """Score and record the chosen epoch's weights, and sum the seed up; needs a finished epoch."""
+        with self.state.precision.autocast():
+            return self._conclude(finished)
+
+    def _conclude(self, finished: bool) -> dict[str, Any]:
+        experiment, state, device = self.experiment, self.state, self.state.device
+        recipe, splits, labels = experiment.loaded.recipe, experiment.splits, experiment.info.labels
+        size = recipe.trainer.batch_dialogues
+        self.folder.save_checkpoint("last", state.learner.state_dict(), len(self.epochs))
+        self._save_best()
+        state.learner.load_state_dict(state.best)
+        chosen = best(self.epochs, state.choice.split, state.choice.monitor)
+        if chosen.test is None:
+            chosen = replace(chosen, test=score(state.learner, splits.test, size, device, len(labels)))
+        predictions: list[dict[str, Any]] = []
+        representations: dict[str, Tensor] = {}
+        for split, dialogues in (("dev", splits.dev), ("test", splits.test)):
+            if dialogues:
+                found = record(state.learner, dialogues, size, device)
+                predictions += list(rows(found, dialogues, split, labels))
+                representations |= {f"{split}.{name}": x for name, x in found.representations.items()}
+                representations[f"{split}.label"] = torch.cat([dialogue.labels for dialogue in dialogues])
+        self.folder.write_predictions(predictions)
+        self.folder.write_representations(representations)
+        self.folder.write_metrics(map(_row, self.epochs))
+        return seed_summary(self.seed, self.epochs, chosen, recipe.protocol, finished)
+
+    def undivided(self) -> AbstractContextManager[None]:
+        """Hold signals back."""
+        return self.signals.held()
+
+    def batch_done(self) -> None:
+        """Save the state where it is time."""
+        if self._due.now():
+            self.save()
+
+    def epoch_done(self, epoch: Epoch, is_best: bool) -> None:
+        """Add the epoch to the log."""
+        self.folder.append_metrics(_row(epoch))
+        self.watcher.epoch_done(self.seed, epoch, is_best)
+
+    def save(self) -> bool:
+        """Save the state, unless this one is saved; whether it is. A full disk does not stop the training.
+
+        Raises:
+            NotFiniteError: a loss term is no longer finite.
+        """
+        here = (len(self.epochs), self.state.tally.batches)
+        if here == self._saved_at:
+            return True
+        try:
+            self._due.timed(lambda: self.folder.snapshots.save(self.state.state_dict()))
+        except OSError as error:
+            self.watcher.notice(f"warning: the state could not be saved, the one before is kept: {error}")
+            return False
+        self._saved_at = here
+        return True
+
+    def _save_stopped(self) -> None:
+        if self.signals.torn:
+            self.watcher.notice("Stopped within a step: the state saved before is kept.")
+            return
+        with suppress(NotFiniteError):  # then the state before it is the one to go on from
+            if self.save() and self._saved_at != (0, 0):
+                self.watcher.notice(f"seed {self.seed}: saved after {self._place()}")
+
+    def _save_best(self) -> None:
+        if self.state.best:
+            self.folder.save_checkpoint("best", self.state.best, self.state.choice.number)
+
+    def _restore(self) -> None:
+        snapshots = self.folder.snapshots
+        there_were = bool(snapshots)
+        found = snapshots.load(self.watcher.notice)
+        if found is None and there_were:
+            self.watcher.notice(f"seed {self.seed}: begins again")
+        if found is not None:
+            self.state.load_state_dict(found)
+            self._saved_at = (len(self.epochs), self.state.tally.batches)
+            self.watcher.notice(f"seed {self.seed}: goes on after {self._place()}")
+        self.folder.write_metrics(map(_row, self.epochs))  # what was logged after the state comes again
+
+    def _place(self) -> str:
+        done, batches = len(self.epochs), self.state.tally.batches
+        return f"batch {batches} of epoch {done + 1}" if batches else f"epoch {done}"
+
+
+class Due:
+    """When it is time to save: after so many seconds, and not before saving has become a small share of the time.
+
+    Args:
+        seconds: 0 for always.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self._cost = seconds, 0.0
+        self._last = time.monotonic()
+
+    def now(self) -> bool:
+        """Whether it is time."""
+        if not self.seconds:
+            return True
+        return time.monotonic() - self._last >= max(self.seconds, self._cost / SHARE_FOR_SAVING)
+
+    def timed(self, save: Callable[[], None]) -> None:
+        """Save, and wait anew, also after an error."""
+        started = time.monotonic()
+        try:
+            save()
+        finally:
+            self._last = time.monotonic()
+            self._cost = self._last - started
+
+
+def _row(epoch: Epoch) -> dict[str, Any]:
+    scores = {
+        split: {**found.headline(), "f1": list(found.f1)}
+        for split, found in (("dev", epoch.dev), ("test", epoch.test))
+        if found
+    }
+    terms = dict(epoch.terms)
+    return {"epoch": epoch.number, "loss": epoch.loss, "terms": terms, **scores, "seconds": round(epoch.seconds, 3)}

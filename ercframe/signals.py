@@ -1,0 +1,70 @@
+"""Ctrl-C and termination, held back while something is done that must not be left half done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM), as by a cluster that needs the machine.
+
+    As ``KeyboardInterrupt`` it is no ``Exception``, so that nobody catches it by mistake.
+    """
+
+
+class Signals:
+    """While listening, SIGINT raises ``KeyboardInterrupt`` and SIGTERM :class:`Terminated`, at once or after a block.
+
+    A second Ctrl-C does not wait.
+
+    Attributes:
+        torn: True once a signal broke into such a block, so that what it did may be half done.
+    """
+
+    def __init__(self) -> None:
+        self.torn = False
+        self._depth = 0
+        self._arrived: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[Signals]:
+        """Take the signals over for this block; does nothing outside the main thread, which alone gets signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        taken = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as nohup does
+        before = {number: signal.signal(number, self._handle) for number in taken}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let a signal that comes inside this block take effect at its end."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+        if self._arrived is not None and not self._depth:
+            self._raise(self._arrived)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        impatient = number == signal.SIGINT and self._arrived == signal.SIGINT
+        if self._depth and not impatient:
+            self._arrived = number
+            return
+        self.torn = self.torn or self._depth > 0
+        self._raise(number)
+
+    def _raise(self, number: int) -> None:
+        self._arrived = None
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
