@@ -61,10 +61,10 @@ def test_in_bf16_the_model_rounds_but_losses_weights_and_gradients_do_not(experi
 
 
 def test_training_and_scoring_in_bf16_leave_no_autocast_behind(experiment):
-    epochs = []
-    fit(new_state(experiment, 0, CPU), experiment, lambda epoch, is_best: epochs.append(epoch))
-    assert len(epochs) == 2
-    assert epochs[1].loss < epochs[0].loss
+    state = new_state(experiment, 0, CPU)
+    fit(state, experiment)
+    assert len(state.epochs) == 2
+    assert state.epochs[1].loss < state.epochs[0].loss
     assert not torch.is_autocast_enabled("cpu")
 
 
