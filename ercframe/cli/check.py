@@ -15,22 +15,70 @@ def check(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="FILE | KIND/NAME | RECIPE", help="A plugin file, an installed component, or a recipe to look at."
+            metavar="FILE | KIND/NAME | RECIPE",
+            help="A plugin file, whose components are checked; an installed component; or a recipe.",
         ),
     ],
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY=VALUE", help="Settings of the component instead of its examples; of a recipe, its changes."
+            metavar="KEY=VALUE", help="Settings of the component, instead of its examples; of a recipe, its changes."
         ),
     ] = None,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="The recipe as --demo runs it.")] = False,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
+    badge: Annotated[
+        Path | None, typer.Option("--badge", metavar="FILE.svg", help="Write a badge for a README.")
+    ] = None,
+    known: Annotated[
+        list[str] | None,
+        typer.Option("--except", metavar="NAME=REASON", help="A check that is known to fail, and why; repeatable."),
+    ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="The slow checks, too, such as torch.compile.")] = False,
+    modalities: Annotated[
+        str, typer.Option("--modalities", metavar="NAME,NAME", help="What a dataset is asked for.")
+    ] = "text,audio,visual",
+    demo: Annotated[bool, typer.Option("--demo", help="A recipe as --demo runs it.")] = False,
 ) -> int:
-    """Find what is wrong: with a recipe, without training it."""
-    from ercframe.cli.check_recipe import check_recipe
+    """Find what is wrong with a plugin, a component or a recipe before it costs a run.
 
-    return check_recipe(what, settings or [], plugin or [], demo, json)
+    A component is tried on awkward conversations of one, two and three modalities. A recipe is read, its data
+    opened, its parts built and probed, as `run` does before it trains, and it is said what would be trained.
+
+    Exits with 1 where a check fails, with 2 where something cannot be loaded or would be refused.
+    """
+    from ercframe import plugins
+    from ercframe.cli.catalogue import refuse_half_a_name
+    from ercframe.cli.check_targets import is_component
+
+    if not (what.endswith(".py") or is_component(what)):
+        from ercframe.cli.check_recipe import check_recipe
+
+        refuse_half_a_name(what, plugins.load(plugin or []))
+        return check_recipe(what, settings or [], plugin or [], demo, json)
+
+    from ercframe.cli.check_components import check_components
+    from ercframe.cli.check_targets import exceptions_of, of_file, settings_of
+    from ercframe.errors import InputError
+
+    kind, _, name = what.partition("/")
+    components = (
+        of_file(Path(what), plugin or []) if what.endswith(".py") else [plugins.load(plugin or []).get(kind, name)]
+    )
+    if settings and len(components) > 1:
+        listed = ", ".join(f"{c.kind}/{c.name}" for c in components)
+        raise InputError(
+            f"settings must be of one component ({what} provides {listed}); give KIND/NAME --plugin {what}"
+        )
+    return check_components(
+        what,
+        components,
+        settings=settings_of(components[0], settings or []),
+        exceptions=exceptions_of(known or [], components),
+        modalities=modalities.split(","),
+        slow=slow,
+        to_json=json,
+        to_badge=badge,
+    )

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ercframe.testing.scenes import Scene
 from ercframe.testing.trial import Trial
-from ercframe.testing.verdicts import require
+from ercframe.testing.verdicts import NotApplicableError, require
 
 # Shape letters: N utterances, M modalities.
 
@@ -27,6 +27,8 @@ def weights_are_distributions(trial: Trial) -> None:
     """
     batch = trial.batch()
     outputs = trial.run(trial.build(), batch)
+    if not any(name.startswith("weights ") for name in outputs):
+        raise NotApplicableError("it reports no weights")
     for name, weights in outputs.items():
         if name.startswith("weights "):
             _require_distributions(name, weights.detach(), len(batch.labels))

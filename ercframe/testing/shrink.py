@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,8 +72,11 @@ def _simpler(scene: Scene) -> Iterator[Scene]:
 
 
 def _without_a_modality(scene: Scene) -> Iterator[Scene]:
-    for lost in scene.dataset.modalities if len(scene.dataset.modalities) > 1 else ():
-        kept = {m: width for m, width in scene.dataset.modalities.items() if m != lost}
+    """First all but one, then one after the other: somebody may need one or three."""
+    modalities = scene.dataset.modalities
+    alone, but_one = [[m for m in modalities if m != kept] for kept in modalities], [[lost] for lost in modalities]
+    for lost in [*alone, *but_one] if len(modalities) > 1 else ():
+        kept = {m: width for m, width in modalities.items() if m not in lost}
         before = tuple(_spec(spec, lambda w: w, lost) for spec in scene.before)
         yield replace(scene, dataset=replace(scene.dataset, modalities=kept), before=before)
 
@@ -89,12 +92,12 @@ def _narrower(scene: Scene) -> Iterator[Scene]:
             yield replace(scene, before=before)
 
 
-def _spec(spec: Any, width: Callable[[int], int], lost: str = "") -> Any:
-    """A promise with other widths, and without one modality."""
+def _spec(spec: Any, width: Callable[[int], int], lost: Sequence[str] = ()) -> Any:
+    """A promise with other widths, and without some modalities."""
     if isinstance(spec, StreamSpec):
-        return StreamSpec({stream: width(w) for stream, w in spec.widths.items() if lost not in stream})
+        return StreamSpec({stream: width(w) for stream, w in spec.widths.items() if not {*lost} & {*stream}})
     if isinstance(spec, FusedSpec):
-        return FusedSpec(width(spec.width), {m: width(w) for m, w in spec.by_modality.items() if m != lost})
+        return FusedSpec(width(spec.width), {m: width(w) for m, w in spec.by_modality.items() if m not in lost})
     return ModelSpec(_spec(spec.streams, width, lost), _spec(spec.fused, width, lost))
 
 
@@ -107,10 +110,7 @@ class Smallest:
     def words(self) -> str:
         """Such as ``"2 dialogues of 1 and 2 utterances; text (1 feature)"``."""
         scene, widths = self.scene, self.scene.dataset.modalities
-        lengths = list(map(str, scene.lengths))
-        listed = " and ".join([", ".join(lengths[:-1]), lengths[-1]] if len(lengths) > 1 else lengths)
-        dialogues = "1 dialogue" if len(lengths) == 1 else f"{len(lengths)} dialogues"
-        parts = [f"{dialogues} of {listed} {'utterance' if lengths == ['1'] else 'utterances'}"]
+        parts = [_dialogues(scene.lengths)]
         parts += [", ".join(f"{m} ({width} {'feature' if width == 1 else 'features'})" for m, width in widths.items())]
         parts += ["some lack a modality"] * scene.holes + ["some have no label"] * scene.unscored
         return "; ".join([*parts, *(f"behind {_told(spec)}" for spec in scene.before)])
@@ -130,6 +130,15 @@ class Smallest:
             "words": self.words(),
             "python": self.python(),
         }
+
+
+def _dialogues(lengths: Sequence[int]) -> str:
+    first, turns = lengths[0], "utterance" if set(lengths) == {1} else "utterances"
+    if len(lengths) == 1:
+        return f"1 dialogue of {first} {turns}"
+    if len(set(lengths)) == 1:
+        return f"{len(lengths)} dialogues of {first} {turns} each"
+    return f"{len(lengths)} dialogues of {', '.join(map(str, lengths[:-1]))} and {lengths[-1]} {turns}"
 
 
 def _told(spec: Any) -> str:

@@ -106,7 +106,8 @@ class ContractCase:
             if self.known:
                 return Outcome("known", f"known to fail: {self.known}", error=failure.error)
             found = failure.smallest() if shrink and self.check not in NEVER_SHRUNK else None
-            return Outcome("failed", _cause(failure.error), failure.scene, found, failure.error)
+            message = _cause(failure.error).removeprefix(f"in the scene '{failure.scene}': ")
+            return Outcome("failed", message, failure.scene, found, failure.error)
         if self.known:
             return Outcome("failed", f"passes, so it must no longer be a known exception ({self.known})")
         return Outcome("passed")

@@ -42,7 +42,7 @@ def require_close(what: str, name: str, got: Tensor | None, expected: Tensor | N
     require(got.shape == expected.shape, f"{what} ('{name}' has shape {tuple(got.shape)}, not {tuple(expected.shape)})")
     far = ~torch.isclose(got, expected, RELATIVE, ABSOLUTE, equal_nan=True)
     if bool(far.any()):
-        apart = float((got - expected).abs().max())
+        apart = float((got - expected).detach().abs().max())
         raise ContractError(
             f"{what} ('{name}' differs in {int(far.sum())} of {far.numel()} numbers, by up to {apart:.3g})"
         )

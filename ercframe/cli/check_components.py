@@ -1,0 +1,111 @@
+"""Checking components against the contract, and showing what came out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from ercframe import __version__
+from ercframe.cli.docstring import plain
+from ercframe.components import Component
+from ercframe.errors import InputError
+from ercframe.files import write_json, write_text
+from ercframe.testing.badge import badge
+from ercframe.testing.catalogue import CONTRACT_VERSION, explained
+from ercframe.testing.report import Examined, Result, as_json, counts, examine
+
+WIDTH = 100
+
+
+def check_components(
+    target: str,
+    components: Sequence[type[Component]],
+    *,
+    settings: Mapping[str, Any] | None,
+    exceptions: Mapping[str, str],
+    modalities: Sequence[str],
+    slow: bool,
+    to_json: Path | None,
+    to_badge: Path | None,
+) -> int:
+    """Run the checks, print what they found, and write it where asked to; 1 where one failed.
+
+    Raises:
+        InputError: a component declares exceptions that are none.
+    """
+    examined: list[Examined] = []
+    console = Console(stderr=True)
+    with console.status("") as status:
+        for component in components:
+            try:
+                examined += examine(
+                    component,
+                    settings=settings,
+                    exceptions=exceptions,
+                    modalities=modalities,
+                    slow=slow,
+                    on_check=lambda case: status.update(case) if console.is_terminal else None,
+                )
+            except ValueError as error:
+                raise InputError(f"{component.kind} '{component.name}', known_exceptions: {error}") from error
+    for line in told(examined):
+        typer.echo(line)
+    found = counts(examined)
+    if to_json is not None:
+        write_json(to_json, as_json(examined, target, __version__))
+    if to_badge is not None:
+        write_text(to_badge, badge(found["passed"], found["failed"]))
+    return 1 if found["failed"] else 0
+
+
+def told(examined: Sequence[Examined]) -> Iterator[str]:
+    """What was found, line by line: failures in full, the others counted, what was left out with its reason."""
+    for one in examined:
+        own = counts([one])
+        yield f"{one.title}: {_summed(own)}"
+        for status in ("failed", "known", "skipped"):
+            for result in one.results:
+                if result.outcome.status == status:
+                    yield from _failure(result) if status == "failed" else _left_out(result)
+        if one.refusals:
+            yield f"  not tried in {len(one.refusals)} of {one.scenes} scenes, which it refuses:"
+            yield from (f"    {scene}: {words}" for scene, words in one.refusals.items())
+    found = counts(examined)
+    run = sum(found.values()) - found["skipped"]
+    yield f"contract {CONTRACT_VERSION}: {run} checks run, {_summed(found)}"
+
+
+def _summed(found: Mapping[Any, int]) -> str:
+    words = {"known": "known exceptions"}
+    kept = [f"{n} {words.get(status, status)}" for status, n in found.items() if n or status in ("passed", "failed")]
+    return ", ".join(kept)
+
+
+def _left_out(result: Result) -> Iterator[str]:
+    yield f"  {result.outcome.status:8}{result.case.check.__name__}: {result.outcome.message}"
+
+
+def _failure(result: Result) -> Iterator[str]:
+    asks, why = explained(result.case.check)
+    outcome = result.outcome
+    yield ""
+    yield f"  FAILED  {result.case.check.__name__}" + (f", in the scene '{outcome.scene}'" if outcome.scene else "")
+    yield from _block("got", outcome.message)
+    yield from _block("must", plain(asks))
+    yield from _block("why", plain(why))
+    if outcome.smallest is not None:
+        yield from _block("shown by", outcome.smallest.words())
+        yield f"          {'':9}{outcome.smallest.python()}"
+    yield ""
+
+
+def _block(name: str, text: str) -> Iterator[str]:
+    """A paragraph with its name in front; lines that the text has itself stay."""
+    lines = [part for line in text.splitlines() if line for part in textwrap.wrap(line, WIDTH - 19)] or [""]
+    yield f"          {name:9}{lines[0]}"
+    yield from (f"          {'':9}{line}" for line in lines[1:])
