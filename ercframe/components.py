@@ -217,7 +217,6 @@ class Extractor(Component):
         fits: whether it learns something from the training turns first; then :meth:`fit`, :meth:`fitted` and
             :meth:`restore` must be there.
         batch_size: turns that :meth:`extract` gets at a time. A setting where another number may change the values.
-        columns: a name for each column, where columns mean something to people.
     """
 
     kind = "extractor"
@@ -229,7 +228,11 @@ class Extractor(Component):
     on_device: ClassVar[bool] = False
     fits: ClassVar[bool] = False
     batch_size: int = 1
-    columns: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """A name for each column, where columns mean something to people."""
+        return ()
 
     @property
     def revision(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +25,15 @@ class UtteranceView(Utterance):
         position: number of the utterance in it, from 0.
         previous: the utterance before it; None for the first.
         media: files by kind, ``"audio"`` or ``"video"``.
+        shared: those of these files that other turns of the dialogue name, too: recordings, of which a turn is the part
+            from its start to its end. Any other file is the turn's own, whatever its times are.
     """
 
     dialogue: str = ""
     position: int = 0
     previous: Utterance | None = None
     media: Mapping[str, Path] = field(default_factory=dict)
+    shared: frozenset[Path] = frozenset()
 
     def file(self, need: Literal["audio", "video"]) -> Path | None:
         """The file for a need; a film serves for its sound, too, where there is no recording. None: there is none."""
@@ -44,7 +48,8 @@ class UtteranceView(Utterance):
             return "" if self.text.strip() else "text"
         if need == "times":
             return "start and end" if self.start is None or self.end is None else ""
-        return "" if self.file(need) else need
+        path = self.file(need)
+        return "start and end" if path in self.shared and self._lacks("times") else "" if path else need
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,16 @@ def views_of(record: Mapping[str, Any], media: Path | None = None) -> Iterator[U
         media: the folder to which paths of files are relative; None leaves files out.
     """
     previous = None
+    times_named = Counter(path for row in record["utterances"] for path in {*row.get("media", {}).values()})
     for position, row in enumerate(record["utterances"]):
         known = {name: row[name] for name in ("id", "speaker", "text", "start", "end") if name in row}
-        files = {kind: media / path for kind, path in row.get("media", {}).items()} if media else {}
-        yield UtteranceView(**known, dialogue=record["id"], position=position, previous=previous, media=files)
+        paths = row.get("media", {}) if media else {}
+        yield UtteranceView(
+            **known,
+            dialogue=record["id"],
+            position=position,
+            previous=previous,
+            media={kind: media / path for kind, path in paths.items()},
+            shared=frozenset(media / path for path in paths.values() if times_named[path] > 1),
+        )
         previous = Utterance(**known)

@@ -33,7 +33,7 @@ class Pretrained:
 
     def __init__(self, name: str, revision: str | None, extra: str, purpose: str) -> None:
         self._transformers = require("transformers", extra, purpose)
-        self.name, self._asked, self._purpose = name, revision, purpose
+        self.name, self._asked, self._extra, self._purpose = name, revision, extra, purpose
         if self.folder and revision:
             raise InputError(f"{purpose}: revision must be left out for a folder (got '{revision}' for {name})")
 
@@ -58,19 +58,28 @@ class Pretrained:
         """The tokenizer."""
         return self._load(self._transformers.AutoTokenizer.from_pretrained, **self._pinned())
 
-    def processor(self, kind: str) -> Any:
-        """What prepares sound or images: ``AutoFeatureExtractor`` or ``AutoImageProcessor``."""
-        return self._load(getattr(self._transformers, kind).from_pretrained, **self._pinned())
+    def sound_settings(self) -> Any:
+        """What prepares sound: its rate, and whether it is normalised."""
+        return self._load(self._transformers.AutoFeatureExtractor.from_pretrained, **self._pinned())
 
-    def model(self) -> Any:
+    def picture_settings(self) -> dict[str, Any]:
+        """How pictures are prepared, as written in the model's files: the library's own ways of doing it differ."""
+        base = require("transformers.image_processing_base", self._extra, self._purpose)
+        settings: dict[str, Any] = self._load(base.ImageProcessingMixin.get_image_processor_dict, **self._pinned())[0]
+        return settings
+
+    def model(self, unused: tuple[str, ...] = ("pooler.",)) -> Any:
         """The encoder, without the decoder where there is one, in float32 and eval mode, on the CPU.
+
+        Args:
+            unused: starts of the names of weights that have no influence on what is extracted.
 
         Raises:
             InputError: it cannot be loaded, or the file lacks some of its weights, which would be random numbers.
         """
         auto = self._transformers.AutoModel
         model, info = self._load(auto.from_pretrained, output_loading_info=True, dtype="float32", **self._pinned())
-        lacking = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
+        lacking = sorted(key for key in info["missing_keys"] if not key.startswith(unused))
         if lacking:
             raise self._error(f"it lacks {len(lacking)} weights, such as {lacking[0]}")
         encoder = model.get_encoder() if self.config.is_encoder_decoder else model
