@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Importer,
         Loss,
         Transform,
+        Yardstick,
     )
     from ercframe.data.conversations import Conversation, dialogue_records, read_conversations
     from ercframe.data.describe import describe_turns
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
     from ercframe.recipes.label_maps import LabelMap, read_label_map
+    from ercframe.recipes.model import Recipe
     from ercframe.registry import Registry
     from ercframe.settings import Settings
     from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
@@ -59,7 +61,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "components": ("Classifier Component ComponentConfig Dataset Encoder Extractor Fusion Importer Loss Transform"),
+    "components": (
+        "Classifier Component ComponentConfig Dataset Encoder Extractor Fusion Importer Loss Transform Yardstick"
+    ),
     "data.conversations": "Conversation dialogue_records read_conversations",
     "data.describe": "describe_turns",
     "data.dialogue": "Dialogue Utterance collate",
@@ -76,6 +80,7 @@ _HOMES = {
     "layout": "Layout",
     "plugins": "hookimpl",
     "recipes.label_maps": "LabelMap read_label_map",
+    "recipes.model": "Recipe",
     "registry": "Registry",
     "settings": "Settings",
     "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
@@ -118,6 +123,7 @@ __all__ = [
     "Place",
     "Problem",
     "Reading",
+    "Recipe",
     "Registry",
     "RunError",
     "Settings",
@@ -133,6 +139,7 @@ __all__ = [
     "Utterance",
     "UtteranceRecord",
     "UtteranceView",
+    "Yardstick",
     "__version__",
     "collate",
     "counted",

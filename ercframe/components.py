@@ -274,10 +274,37 @@ class Extractor(Component):
         raise NotImplementedError
 
 
+class Yardstick(Component, nn.Module):
+    """Another implementation of a recipe, which ``ercframe bench --against`` measures beside the recipe's own.
+
+    Built from ``(config, dataset, recipe)``. Its parameters have the names of the learner's, so that it takes the
+    learner's ``state_dict()`` and its gradients can be compared one by one. It makes its own batches.
+
+    Raise ValueError in the constructor where the recipe is not what it implements.
+    """
+
+    kind = "yardstick"
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    @abstractmethod
+    def collate(self, dialogues: Sequence[Dialogue]) -> Mapping[str, Tensor]:
+        """Make a batch, on the host."""
+
+    @abstractmethod
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The recipe's objective for a batch, a scalar in nats."""
+
+    @abstractmethod
+    def make_optimizer(self, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+        """What it is trained with."""
+
+
 KINDS: dict[str, type[Component]] = {
-    base.kind: base for base in (Dataset, Transform, Encoder, Fusion, Classifier, Loss, Importer, Extractor)
+    base.kind: base for base in (Dataset, Transform, Encoder, Fusion, Classifier, Loss, Importer, Extractor, Yardstick)
 }
-"""Every kind with its base class, in the order of the data flow; then those that make bundles, which come first."""
+"""Every kind with its base class, in the order of the data flow; then those outside of it."""
 
 __all__ = [
     "KINDS",
@@ -307,4 +334,5 @@ __all__ = [
     "Term",
     "Transform",
     "UtteranceView",
+    "Yardstick",
 ]

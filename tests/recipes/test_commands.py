@@ -87,7 +87,7 @@ def test_show_explains_every_setting_of_every_component(out, entry):
     for field in describe(component.Config):
         assert field.meaning, f"{field.name} must be described"
         assert re.search(rf"^ {re.escape(field.name)} ", table, re.MULTILINE)
-    if component.kind not in ("importer", "extractor"):
+    if component.kind not in ("importer", "extractor", "yardstick"):
         assert f"type: {component.name}" in text
 
 

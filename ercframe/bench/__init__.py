@@ -1,0 +1,1 @@
+"""How fast a recipe trains, what that costs, and how the cost grows."""

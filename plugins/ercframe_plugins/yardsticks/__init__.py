@@ -1,0 +1,1 @@
+"""Bundled yardsticks; each module is one plugin."""
