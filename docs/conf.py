@@ -1,6 +1,7 @@
 """Sphinx configuration: ``sphinx-build -W docs docs/_build/html``."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from ercframe import __version__
@@ -37,9 +38,13 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "furo"
 html_title = f"ercframe {version}"
-html_static_path = ["_static"]
+# MathJax as one file of the site, so that formulae are drawn without a network. Its package would copy all of itself.
+mathjax = find_spec("sphinx-mathjax-offline")
+assert mathjax is not None
+assert mathjax.origin is not None
+html_static_path = ["_static", str(Path(mathjax.origin).parent / "static" / "mathjax" / "tex-svg.js")]
+mathjax_path = "tex-svg.js"
 html_css_files = ["tables.css"]
-# Formulae are drawn by MathJax from its CDN; without a network they stay readable as TeX.
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#7a3e9d", "color-brand-content": "#7a3e9d"},
     "dark_css_variables": {"color-brand-primary": "#c79be0", "color-brand-content": "#c79be0"},

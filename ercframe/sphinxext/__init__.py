@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sphinx.util import logging
 
 from ercframe import __version__
-from ercframe.sphinxext import contract, source
+from ercframe.sphinxext import contract, recipe, source
 from ercframe.sphinxext.catalogue import CatalogueDirective
 from ercframe.sphinxext.component import ComponentDirective
 from ercframe.sphinxext.domain import AnyErcRole, ErcDomain, leave_as_text, say_the_nearest
@@ -67,6 +67,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("erc", AnyErcRole())
     app.add_directive("erc-component", ComponentDirective)
     app.add_directive("erc-catalogue", CatalogueDirective)
+    app.add_directive("erc-recipe", recipe.RecipeDirective)
     app.add_directive("erc-settings", SettingsDirective)
     app.add_node(contract.contract_verdict)
     left_out = (source.skip, None)
@@ -78,10 +79,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
         man=left_out,
         texinfo=left_out,
     )
+    words = (recipe.visit_words, recipe.depart_words)
+    app.add_node(recipe.flow_picture, html=(recipe.visit_html, None), latex=words, text=words, man=words, texinfo=words)
     app.connect("builder-inited", _begin)
     app.connect("env-get-outdated", _outdated)
     app.connect("env-updated", contract.judge_what_is_shown)
     app.connect("doctree-resolved", contract.show_verdicts)
+    app.connect("doctree-resolved", recipe.link_pictures)
     app.connect("missing-reference", leave_as_text, priority=AFTER_INTERSPHINX)
     app.connect("warn-missing-reference", say_the_nearest)
     return {"version": __version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
