@@ -56,12 +56,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     ``erc_plugins``
         Plugin files, relative to ``conf.py``.
     ``erc_contract``
-        Whether pages say which checks of the contract a component keeps; the suite runs for those that changed.
     ``erc_source_url``
         Where source can be read, such as ``https://host/project/blob/main/{path}#L{first}-L{last}``.
     """
     app.add_config_value("erc_plugins", [], "env", frozenset({list, tuple}))
-    app.add_config_value("erc_contract", True, "env", frozenset({bool}))
+    app.add_config_value("erc_contract", True, "env", frozenset({bool, str}))
     app.add_config_value("erc_source_url", "", "env", frozenset({str}))
     app.add_domain(ErcDomain)
     app.add_role("erc", AnyErcRole())

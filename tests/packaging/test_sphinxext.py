@@ -1,6 +1,7 @@
 """The Sphinx extension in a project of somebody else: pages, links, warnings, and a second project that links in."""
 
 import html
+import json
 import re
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import pytest
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 from sphinx.util.inventory import InventoryFile
+
+from ercframe.cli.app import run_app
 
 PLUGIN = '''
 """Weighted sum."""
@@ -164,7 +168,7 @@ class TestPages:
 
     def test_its_contract_was_tried(self, mine):
         text = text_of(mine[1] / "index.html")
-        assert re.search(r"Keeps all \d\d checks that concern it: settings_survive_yaml", text)
+        assert re.search(r"Keeps all \d\d checks that concern it: .*gaps_are_not_read", text)
         assert "Contract" not in text_of(mine[1] / "others.html")
 
     def test_source_is_there_unless_unwanted(self, mine):
@@ -283,6 +287,22 @@ class TestMistakes:
         told = warned(tmp_path, ".. erc-component:: fusion/weighted_sum", plugin)
         assert "fusion/weighted_sum breaks its contract (results_repeat):" in told
         assert "Breaks" in text_of(tmp_path / "_build" / "html" / "index.html")
+
+    def test_verdicts_can_be_read_from_a_file(self, tmp_path):
+        page = ".. erc-component:: fusion/weighted_sum\n"
+        plugin = project(tmp_path, {}) / "mine.py"
+        assert run_app(["check", str(plugin), "--json", str(tmp_path / "contract.json")]) == 0
+        assert warned(tmp_path, page, erc_contract="contract.json") == ""
+        assert "Keeps all" in text_of(tmp_path / "_build" / "html" / "index.html")
+        found = json.loads((tmp_path / "contract.json").read_text())
+        found["components"][0]["checks"][0] |= {"status": "failed", "message": "must not"}
+        (tmp_path / "contract.json").write_text(json.dumps(found))
+        assert "breaks its contract (class_is_usable): must not" in warned(tmp_path, page, erc_contract="contract.json")
+        (tmp_path / "contract.json").write_text(json.dumps(found | {"components": []}))
+        assert "fusion/weighted_sum is not in contract.json" in warned(tmp_path, page, erc_contract="contract.json")
+        (tmp_path / "contract.json").write_text("[]")
+        with pytest.raises(ExtensionError, match="must be a file of `ercframe check --json`"):
+            warned(tmp_path, page, erc_contract="contract.json")
 
     def test_what_is_described_twice(self, tmp_path):
         pages = {
