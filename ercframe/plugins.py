@@ -32,7 +32,11 @@ class Hooks:
 
 
 class UnusablePluginError(Exception):
-    """A plugin loaded but does not keep the contract of the hook."""
+    """A plugin loaded but does not keep the contract of the hook; ``provides`` as in :class:`Failure`."""
+
+    def __init__(self, cause: str, provides: tuple[str, ...] = ()) -> None:
+        self.provides = provides
+        super().__init__(cause)
 
 
 def load(files: Sequence[Path] = (), *, entry_points: bool = True) -> Registry:
@@ -47,15 +51,19 @@ def load(files: Sequence[Path] = (), *, entry_points: bool = True) -> Registry:
     Raises:
         InputError: a loose file does not exist.
     """
+    return from_plugins(sources(files, entry_points=entry_points))
+
+
+def sources(files: Sequence[Path] = (), *, entry_points: bool = True) -> list[tuple[Origin, Callable[[], object]]]:
+    """Every plugin there is, as its origin and a function that loads it. Arguments and errors as :func:`load`."""
     missing = [str(f) for f in files if not f.is_file()]
     if missing:
         raise InputError(f"plugin file not found: {', '.join(missing)}")
-    sources: list[tuple[Origin, Callable[[], object]]] = []
+    found: list[tuple[Origin, Callable[[], object]]] = []
     if entry_points:
-        sources += [(_origin(point), point.load) for point in importlib.metadata.entry_points(group=GROUP)]
+        found = [(_origin(point), point.load) for point in importlib.metadata.entry_points(group=GROUP)]
     unique = dict.fromkeys(f.resolve() for f in files)
-    sources += [(Origin(str(f), file=f), partial(_import_file, f)) for f in unique]
-    return from_plugins(sources)
+    return found + [(Origin(str(f), file=f), partial(_import_file, f)) for f in unique]
 
 
 def from_plugins(sources: Iterable[tuple[Origin, Callable[[], object]]]) -> Registry:
@@ -66,8 +74,10 @@ def from_plugins(sources: Iterable[tuple[Origin, Callable[[], object]]]) -> Regi
         try:
             entries += [Entry(component, origin) for component in _components(load_plugin(), origin.plugin)]
         except (UnusablePluginError, pluggy.PluginValidationError) as error:
-            failures.append(Failure(origin, str(error)))
-        except (Exception, SystemExit) as error:  # a foreign module may raise anything while it is imported
+            failures.append(Failure(origin, str(error), provides=getattr(error, "provides", ())))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a foreign module may raise anything while it is imported
             cause = f"{type(error).__name__}: {error}"
             failures.append(Failure(origin, cause, traceback.format_exc()))
     return Registry(entries, failures)
@@ -92,13 +102,26 @@ def _components(plugin: object, name: str) -> list[type[Component]]:
     components = list(found)
     problems = [problem for component in components for problem in faults(component)]
     if problems:
-        raise UnusablePluginError("; ".join(problems))
+        raise UnusablePluginError("; ".join(problems), tuple(map(_key, components)))
     return components
 
 
+def _key(component: object) -> str:
+    return f"{getattr(component, 'kind', '')}/{getattr(component, 'name', '')}"
+
+
 def _origin(point: importlib.metadata.EntryPoint) -> Origin:
-    package = f"{point.dist.name} {point.dist.version}" if point.dist else ""
-    return Origin(point.name, package)
+    return Origin(point.name, _label(point.dist) if point.dist else "")
+
+
+def _label(distribution: importlib.metadata.Distribution) -> str:
+    """Name and version, such as ``"ercframe 0.1.0"``; of a damaged distribution the name of its folder."""
+    try:
+        if name := distribution.metadata["Name"]:
+            return f"{name} {distribution.metadata['Version']}"
+    except Exception:  # whatever a damaged file leads to
+        pass
+    return Path(str(getattr(distribution, "_path", "unknown"))).stem.replace("-", " ")
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -43,11 +43,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class Failure:
-    """A plugin that could not be loaded: the cause in one line, and the traceback where there is one."""
+    """A plugin that could not be loaded.
+
+    Attributes:
+        origin: where it came from.
+        cause: what is wrong, in one line.
+        traceback: empty where its code ran and only broke a rule.
+        provides: what it would have provided, as ``"kind/name"``, where it came so far.
+    """
 
     origin: Origin
     cause: str
     traceback: str = ""
+    provides: tuple[str, ...] = ()
+
+    def may_provide(self, kind: str, name: str) -> bool:
+        """Whether it would have provided this component, or says so in the name of its entry point."""
+        return f"{kind}/{name}" in self.provides or self.origin.plugin == f"{kind}-{name}"
 
 
 class Registry:
@@ -107,6 +119,10 @@ class Registry:
             return f"unknown kind '{kind}'; kinds: {', '.join(KINDS)}{nearest(kind, KINDS)}"
         if (kind, name) in self._contested:
             return self._contest(kind, name)
+        if lost := [
+            f"{failure.origin}: {failure.cause}" for failure in self.failures if failure.may_provide(kind, name)
+        ]:
+            return f"{kind} '{name}' comes from a plugin that failed to load: {'; '.join(lost)}"
         text = f"unknown {kind} '{name}'{nearest(name, self.names(kind)) or '.'}"
         text += f" Installed: {', '.join(self.names(kind)) or 'none'}."
         failed = [f"{failure.origin}: {failure.cause}" for failure in self.failures]
