@@ -37,13 +37,14 @@ def add_modality(
     Raises:
         RunError: the bundle was changed meanwhile.
     """
-    modality = write_modality(work, name, array, bundle.utterance_rows("train"), standardise.CLIP)
     with alone(bundle.path, wait=True):
         old = read_manifest(bundle.path)
-        if any(old.files.get(file) != bundle.manifest.files[file] for file in (DIALOGUES, INDEX)):
-            raise RunError(f"{bundle.path} was imported again meanwhile, so the features are of other utterances")
+        same = all(old.files.get(file) == bundle.manifest.files.get(file) for file in (DIALOGUES, INDEX))
+        if not same or not work.is_dir():
+            raise RunError(f"{bundle.path} was imported again meanwhile, and the features are lost; extract them again")
         if name in old.modalities and not force:
             raise RunError(f"{bundle.path} got a modality '{name}' meanwhile; --force replaces it")
+        modality = write_modality(work, name, array, bundle.utterance_rows("train"), standardise.CLIP)
         files = [_move(work / modality.file, bundle.path, f"features/{name}", ".safetensors", old)]
         if (work / FITTED).is_file():
             files.append(_move(work / FITTED, bundle.path, f"features/{name}", f".{FITTED}", old))

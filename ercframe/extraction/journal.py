@@ -62,8 +62,10 @@ class Journal:
             _, rows, result = entry
             yield rows, result
 
-    def close(self) -> None:
-        """Close the file."""
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def _sound_entries(self) -> Iterator[tuple[str, int]]:

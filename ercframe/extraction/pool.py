@@ -50,8 +50,8 @@ def read_blocks(
 ) -> Iterator[tuple[Block, Readings]]:
     """Every block with what was read of it, as they are finished.
 
-    Each of several processes has at most one block: no more is lost by a kill. A file that kills the process that
-    reads it is broken, and the others go on.
+    Each of several processes gets a block when the results of its last one are taken, so that a kill costs at most one
+    block for each. A file that kills the process that reads it is broken, and the others go on.
     """
     if workers <= 1:
         for block in blocks:
@@ -73,7 +73,6 @@ def _read_in(
 ) -> Iterator[tuple[Block, Readings]]:
     """Read until there is no more, or a process dies; then the blocks that were being read are ``interrupted``."""
     running: dict[Future[Readings], Block] = {}
-    finished: list[tuple[Block, Readings]] = []
     while True:
         for block in islice(pending, 0 if interrupted else workers - len(running)):
             try:
@@ -81,17 +80,15 @@ def _read_in(
             except BrokenProcessPool:
                 interrupted.append(block)
                 break
-        yield from finished  # only now: the others go on while these are extracted
         if not running:
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
-        finished = []
         for future in done:
             block = running.pop(future)
             if isinstance(future.exception(), BrokenProcessPool):
                 interrupted.append(block)
             else:
-                finished.append((block, future.result()))
+                yield block, future.result()
 
 
 def _read_alone(maker: Maker, turn: UtteranceView) -> Readings:

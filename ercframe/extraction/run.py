@@ -28,7 +28,7 @@ from ercframe.extraction.findings import findings
 from ercframe.extraction.finish import FITTED, add_modality
 from ercframe.extraction.journal import Journal
 from ercframe.extraction.pool import Maker
-from ercframe.extraction.survey import survey
+from ercframe.extraction.survey import Survey, survey
 from ercframe.files import alone
 
 WORK = ".extracting"
@@ -85,8 +85,7 @@ def extract_modality(order: Order, means: Means, observer: Observer) -> tuple[Ma
     told = _provenance(extractor, means)
     with _work_folder(order, extractor, told, bundle) as work:
         found = survey(extractor, bundle, order.media)
-        journal = Journal(work / "journal")
-        try:
+        with Journal(work / "journal") as journal:
             computed = compute(
                 found,
                 order.maker,
@@ -96,11 +95,9 @@ def extract_modality(order: Order, means: Means, observer: Observer) -> tuple[Ma
                 lambda done: observer.started(found.count, done),
                 observer.advanced,
             )
-        finally:
-            journal.close()
         notes = findings(bundle, order.modality, computed.missing, computed.remarks)
         kept = {**told, "licence": extractor.licence, "noticed": tuple(map(noticed, notes))}
-        array = _array(order, extractor, computed, bundle)
+        array = _array(order, found, computed)
         manifest = add_modality(bundle, order.modality, array, work, kept, order.force)
         shutil.rmtree(work.parent)
     return manifest, notes
@@ -114,9 +111,8 @@ def unfinished(bundle: Path) -> list[str]:
 def _check_name(order: Order, bundle: Bundle) -> None:
     name = order.modality
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError(
-            f"a modality must be lower case letters, digits and underscores, a letter first (got '{name}')"
-        )
+        rule = "a modality's name must be lower case letters, digits and underscores, a letter first"
+        raise InputError(f"{rule} (got '{name}')")
     if name in bundle.manifest.modalities and not order.force:
         made_by = bundle.manifest.modalities[name].extractor
         raise InputError(
@@ -177,15 +173,16 @@ def _remove_empty(*folders: Path) -> None:
             folder.rmdir()
 
 
-def _array(order: Order, extractor: Extractor, computed: Computed, bundle: Bundle) -> FeatureArray:
+def _array(order: Order, found: Survey, computed: Computed) -> FeatureArray:
     """The features as the writer takes them.
 
     Raises:
-        RunError: no training utterance has any; nothing could be learnt from them.
+        RunError: no utterance that matters has any; nothing could be learnt from them.
     """
-    if not np.isfinite(computed.values[bundle.utterance_rows("train")]).any():
+    extractor = found.extractor
+    if not np.isfinite(computed.values[found.decisive]).any():
         reasons = {why.reason for why in computed.missing.values()}
-        raise RunError(f"no training utterance has features: {'; '.join(sorted(reasons)[:3])}")
+        raise RunError(f"no utterance could be extracted: {'; '.join(sorted(reasons)[:3])}")
     return FeatureArray(
         computed.values,
         parts=dict.fromkeys(extractor.columns, 1),

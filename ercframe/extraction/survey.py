@@ -37,6 +37,11 @@ class Survey:
         """Number of turns to extract."""
         return self.bundle.manifest.utterances - len(self.missing)
 
+    @property
+    def decisive(self) -> list[int]:
+        """The rows without which a modality is of no use: those of train; all, where there is no train."""
+        return self.bundle.utterance_rows("train").tolist() or list(range(self.bundle.manifest.utterances))
+
     def blocks(self) -> Iterator[Block]:
         """These turns, in the order of the bundle, in blocks."""
         turns = ((row, turn) for row, turn in all_turns(self.bundle, self.media) if row not in self.missing)
@@ -54,23 +59,24 @@ def all_turns(bundle: Bundle, media: Path | None) -> Iterator[tuple[int, Utteran
     return enumerate(turns)
 
 
+def missing_input(extractor: Extractor, turn: UtteranceView) -> Missing | None:
+    """What a turn lacks that the extractor needs; a file that is named but not there is a fault."""
+    if lack := turn.lacks(extractor.needs):
+        return Missing(lack, False)
+    return None if all(path.is_file() for path in _files(extractor, turn)) else Missing(NO_FILE, True)
+
+
 def survey(extractor: Extractor, bundle: Bundle, media: Path | None) -> Survey:
     """Look at every turn, and whether its files are there.
 
     Raises:
-        InputError: not one training turn has what the extractor needs.
+        InputError: no turn that the features are judged by has what the extractor needs.
     """
     bundle.require_sound_index()
-    missing = {}
-    for row, turn in all_turns(bundle, media):
-        if lack := turn.lacks(extractor.needs):
-            missing[row] = Missing(lack, False)
-        elif not all(path.is_file() for path in _files(extractor, turn)):
-            missing[row] = Missing(NO_FILE, True)
+    missing = {row: why for row, turn in all_turns(bundle, media) if (why := missing_input(extractor, turn))}
     found = Survey(extractor, bundle, media, missing)
-    training = bundle.utterance_rows("train").tolist()
-    if not any(row not in missing for row in training):
-        raise InputError(_nothing(found, training))
+    if found.missing.keys() >= set(found.decisive):
+        raise InputError(_nothing(found))
     return found
 
 
@@ -80,14 +86,13 @@ def _files(extractor: Extractor, turn: UtteranceView) -> Iterator[Path]:
             yield path
 
 
-def _nothing(found: Survey, training: list[int]) -> str:
+def _nothing(found: Survey) -> str:
     """Why an extractor has nothing to work on, with a file as an example where files are not found."""
     what = f"extractor '{found.extractor.name}' needs {' and '.join(found.extractor.needs)}"
-    reasons = {found.missing[row].reason for row in training}
-    text = f"{what}, which none of {counted(len(training), 'training utterance')} of {found.bundle.path} has"
-    if NO_FILE not in reasons:
-        return text
-    turns = dict(all_turns(found.bundle, found.media))
-    example = next(turns[row] for row in training if found.missing[row].reason == NO_FILE)
-    path = next(path for path in _files(found.extractor, example) if not path.is_file())
-    return f"{text}: there is no file {path}; --media must be the folder that the bundle's paths start from"
+    whose = "training utterance" if found.bundle.utterance_rows("train").size else "utterance"
+    text = f"{what}, which none of {counted(len(found.decisive), whose)} of {found.bundle.path} has"
+    for row, turn in all_turns(found.bundle, found.media):
+        if row in found.missing and found.missing[row].reason == NO_FILE:
+            path = next(path for path in _files(found.extractor, turn) if not path.is_file())
+            return f"{text}: there is no file {path}; --media must be the folder that the bundle's paths start from"
+    return text

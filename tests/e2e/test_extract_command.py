@@ -1,0 +1,205 @@
+"""``ercframe data extract`` as a process that is killed, interrupted and run again."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from extracting import calls, content, many, plugin, texts_of
+
+from ercframe import Bundle
+from ercframe.cli.app import run_app
+
+PROGRAM = [sys.executable, "-c", "import sys; from ercframe.cli.app import run_app; sys.exit(run_app(sys.argv[1:]))"]
+
+
+def start(folder, *arguments):
+    """Start the command as a process group of its own."""
+    return subprocess.Popen(
+        [*PROGRAM, "data", "extract", *arguments, "--plugin", str(folder / "extractors.py")],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    """Exit code, standard output and standard error."""
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def wait_for_calls(folder, count, process):
+    """Wait until the extractors have done so much; returns whether the process still runs."""
+    log = folder / "calls.log"
+    while process.poll() is None:
+        if log.exists() and len(log.read_text().splitlines()) >= count:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.fixture
+def ercframe(tmp_path, monkeypatch, capsys):
+    """Run the command in this process; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    plugin(tmp_path)
+
+    def run(*arguments):
+        code = run_app(["data", "extract", *arguments, "--plugin", "extractors.py"])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def test_it_says_what_it_did(tmp_path, ercframe):
+    texts_of(tmp_path / "b", {"d1_0": "", "d2_1": "BROKEN"})
+    code, out, err = ercframe("letters", "b", "batch_size=3", "--as", "counts")
+    assert (code, err) == (0, "counts: 7 utterances\n")
+    assert out.splitlines()[:5] == [
+        "warning  counts: 1 utterance not available: the words are broken",
+        "         d2_1",
+        "note     counts: 1 utterance not available: no text",
+        "         d1_0",
+        "b: small, 4 dialogues, 8 utterances",
+    ]
+    assert re.search(r"counts +3 +float32 +75 % +letters 1", out)
+    assert Bundle(Path("b")).manifest.modalities["counts"].settings == {"batch_size": 3, "scale": 1.0, "seconds": 0.0}
+
+
+def test_strict_fails(tmp_path, ercframe):
+    texts_of(tmp_path / "b", {"d2_1": "BROKEN"})
+    code, out, err = ercframe("letters", "b", "--strict")
+    assert (code, out) == (1, "")
+    assert err.endswith("d2_1 is broken: the words are broken; what is done is kept, --strict stops here\n")
+
+
+def test_everything_wrong_with_the_arguments_at_once(tmp_path, ercframe):
+    texts_of(tmp_path / "b")
+    wrong = ("--media", "m", "--workers", "2", "--device", "gpu", "batch_size=0", "scael=2", "x")
+    assert ercframe("letters", "b", *wrong) == (
+        2,
+        "",
+        """\
+7 problems in the settings of extractor 'letters'
+  command line  x           must be key=value, such as batch_size=16
+  command line  --media     extractor 'letters' has no use for it
+  command line  --workers   extractor 'letters' has no use for it
+  command line  --device    extractor 'letters' has no use for it
+  command line  --device    must be auto, cpu, cuda or cuda:1 (got 'gpu')
+  command line  batch_size  must be at least 1 (got 0)
+  command line  scael       unknown key; did you mean 'scale'?
+""",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("leters", "b"), "unknown extractor 'leters'; did you mean 'letters'? Installed: "),
+        (("letters", "none"), "no bundle at none"),
+        (
+            ("bytes", "b"),
+            "1 problem in the settings of extractor 'bytes'\n"
+            "  command line  --media  must be the folder that the bundle's paths of files start from: 'bytes' needs au",
+        ),
+        (("bytes", "b", "--media", "."), "extractor 'bytes' needs audio, which none of 5 training utterances of b has"),
+        (("letters", "b", "--as", "Text"), "a modality's name must be lower case letters, digits and underscores"),
+    ],
+)
+def test_what_cannot_be_done_is_said_plainly(tmp_path, ercframe, arguments, message):
+    texts_of(tmp_path / "b")
+    code, out, err = ercframe(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(message)
+
+
+@pytest.mark.slow
+def test_killed_at_any_time_it_goes_on_and_writes_the_same_bytes(tmp_path):
+    """Killed, with all it had started, at random moments; each kill costs at most the batch that was in work."""
+    plugin(tmp_path)
+    whole, path = many(tmp_path / "whole", 60).path, many(tmp_path / "b", 60).path
+    slowly = "seconds=0.05"
+    assert finish(start(tmp_path, "letters", str(whole), slowly))[0] == 0
+    expected = calls(tmp_path)
+    chance, done, kills = random.Random(0), [], 0
+    while True:
+        process = start(tmp_path, "letters", str(path), slowly)
+        if wait_for_calls(tmp_path, chance.randint(1, 9), process):
+            time.sleep(chance.uniform(0, 0.05))
+            os.killpg(process.pid, signal.SIGKILL)
+        code = finish(process)[0]
+        done += calls(tmp_path)
+        assert Bundle(path).manifest.modalities.keys() == ({"text"} if code == 0 else set())
+        if code == 0:
+            break
+        kills += 1
+    assert kills >= 3
+    assert sorted(set(done)) == sorted(expected)
+    assert len(done) <= len(expected) + kills
+    assert content(path) == content(whole)
+
+
+@pytest.mark.slow
+def test_killed_with_several_processes_at_most_one_file_each_is_read_again(tmp_path):
+    """Only the process itself is killed: those it had started end without it."""
+    plugin(tmp_path)
+    media, workers = tmp_path / "media", 2
+    whole, path = many(tmp_path / "whole", 20, media).path, many(tmp_path / "b", 20, media).path
+    arguments = ("seconds=0.1", "--media", str(media), "--workers", str(workers))
+    assert finish(start(tmp_path, "bytes", str(whole), *arguments))[0] == 0
+    expected, done, kills = calls(tmp_path), [], 0
+    while True:
+        process = start(tmp_path, "bytes", str(path), *arguments)
+        if wait_for_calls(tmp_path, 8, process):
+            process.kill()
+        code = finish(process)[0]  # waits for everybody who holds its standard output
+        done += calls(tmp_path)
+        if code == 0:
+            break
+        kills += 1
+    assert kills >= 2
+    assert sorted(set(done)) == sorted(expected)
+    assert len(done) <= len(expected) + kills * workers
+    assert content(path) == content(whole)
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    plugin(tmp_path)
+    path = many(tmp_path / "b", 30).path
+    process = start(tmp_path, "letters", str(path), "seconds=0.2")
+    assert wait_for_calls(tmp_path, 3, process)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert (code, out) == (130, "")
+    kept = re.search(r"Interrupted: (\d+) of 30 utterances are kept; the same command goes on there\.\n$", err)
+    assert kept
+    assert int(kept[1]) >= 4
+    code, _, err = finish(start(tmp_path, "letters", str(path), "seconds=0.2"))
+    assert code == 0
+    assert f"text: going on after {kept[1]} of 30 utterances" in err
+
+
+@pytest.mark.slow
+def test_a_second_process_is_refused(tmp_path):
+    plugin(tmp_path)
+    path = many(tmp_path / "b", 30).path
+    first = start(tmp_path, "letters", str(path), "seconds=5.0")
+    try:
+        assert wait_for_calls(tmp_path, 1, first)
+        code, _, err = finish(start(tmp_path, "letters", str(path), "seconds=5.0"))
+        assert code == 2
+        assert err == f"another process is extracting 'text' of {path}; wait until it is done\n"
+    finally:
+        first.kill()
+        finish(first)
