@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ercframe.data.fitted import Fitted
     from ercframe.data.label_map import relabelling
     from ercframe.data.npz import NpzFile, describe_features
+    from ercframe.data.plain_pickle import read_pickle
     from ercframe.data.reader import Bundle
     from ercframe.data.records import (
         Corpus,
@@ -71,6 +72,7 @@ _HOMES = {
     "data.fitted": "Fitted",
     "data.label_map": "relabelling",
     "data.npz": "NpzFile describe_features",
+    "data.plain_pickle": "read_pickle",
     "data.reader": "Bundle",
     "data.records": "Corpus DialogueRecord FeatureArray SourceFile Split UtteranceRecord split_named",
     "data.turn": "Turn parse_turn",
@@ -152,6 +154,7 @@ __all__ = [
     "problems_in",
     "read_conversations",
     "read_label_map",
+    "read_pickle",
     "relabelling",
     "require",
     "split_named",
