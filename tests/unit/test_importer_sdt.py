@@ -12,8 +12,9 @@ import pytest
 
 from ercframe import Bundle, Corpus, InputError
 from ercframe.cli.app import run_app
+from ercframe_plugins.importers.sdt_iemocap import SdtIemocap
 from ercframe_plugins.importers.sdt_items import ITEMS
-from ercframe_plugins.importers.sdt_pickle import SdtIemocap, SdtMeld
+from ercframe_plugins.importers.sdt_meld import SdtMeld
 
 Edit = Callable[[list[Any]], Any]
 LENGTHS = {"Ses01F_impro01": 2, "Ses02M_script01": 1, "Ses05F_impro01": 3}

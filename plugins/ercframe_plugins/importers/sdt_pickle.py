@@ -1,4 +1,4 @@
-"""The feature files of SDT (Ma et al. 2024), pickled tuples for IEMOCAP and for MELD."""
+"""What the importers of SDT's feature files (Ma et al. 2024) have in common."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ from ercframe import (
     counted,
     describe_features,
     describe_turns,
-    hookimpl,
 )
-from ercframe_plugins.importers.meld_annotations import LABELS as MELD_LABELS
 from ercframe_plugins.importers.sdt_items import TEXTS, Items, Layout, read_items
 
-_LICENCE = "SDT's repository states no licence for its features."
-_TEXT = dict.fromkeys(TEXTS, 1024)
+LICENCE = "SDT's repository states no licence for its features."
+TEXT_WIDTHS = dict.fromkeys(TEXTS, 1024)
 
 
 class SdtConfig(ComponentConfig):
@@ -38,7 +36,13 @@ class SdtConfig(ComponentConfig):
 
 
 class SdtPickle(Importer):
-    """What the two files have in common; see the classes below."""
+    """From a checked tuple to a corpus.
+
+    Attributes:
+        corpus: its name.
+        licence: terms of use.
+        layout: what the tuple must look like.
+    """
 
     Config = SdtConfig
     corpus: ClassVar[str]
@@ -71,38 +75,6 @@ class SdtPickle(Importer):
         )
 
 
-class SdtIemocap(SdtPickle):
-    """SDT's features of IEMOCAP: a pickled tuple of twelve items.
-
-    Every position is checked for its shape, since nothing in the file says what it is. There is no
-    dev split; the protocol ``heldout`` carves one from train by dialogue.
-    """
-
-    name = "sdt_iemocap"
-    corpus = "IEMOCAP"
-    licence = f"IEMOCAP: research only, not to be passed on (USC). {_LICENCE}"
-    layout = Layout(
-        ignored=0,
-        labels=("hap", "sad", "neu", "ang", "exc", "fru"),
-        widths={**_TEXT, "audio": 1582, "visual": 342},
-        sides=("F", "M"),
-        group=r"Ses\d\d",
-    )
-
-
-class SdtMeld(SdtPickle):
-    """SDT's features of MELD: a pickled tuple of thirteen items, of which the last is ignored.
-
-    Every position is checked for its shape, since nothing in the file says what it is. There is no
-    dev split; the protocol ``heldout`` carves one from train by dialogue. Speakers are numbers.
-    """
-
-    name = "sdt_meld"
-    corpus = "MELD"
-    licence = f"Annotations: GPL-3.0 (MELD, Poria et al. 2019). {_LICENCE}"
-    layout = Layout(ignored=1, labels=MELD_LABELS, widths={**_TEXT, "audio": 300, "visual": 342}, speakers=9)
-
-
 def _dialogues(items: Items, pattern: str) -> Iterator[DialogueRecord]:
     for name, split in items.split.items():
         columns = (items.ids[name], items.speakers[name], items.labels[name], items.sentences[name])
@@ -119,8 +91,3 @@ def _findings(items: Items) -> Iterator[Finding]:
     if items.unlisted:
         text = f"{counted(len(items.unlisted), 'dialogue')} neither in train nor in test: left out"
         yield Finding("warning", "no split", text, tuple(Place(d) for d in items.unlisted))
-
-
-@hookimpl
-def ercframe_components() -> list[type[Importer]]:
-    return [SdtIemocap, SdtMeld]
