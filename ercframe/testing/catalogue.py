@@ -20,7 +20,7 @@ from ercframe.testing.verdicts import NotApplicableError
 
 Check = Callable[..., None]
 
-CONTRACT_VERSION = "1.1"
+CONTRACT_VERSION = "1.0"
 """Version of the contract: what the checks of this module ask for, all together."""
 
 EVERY_COMPONENT: tuple[Check, ...] = (

@@ -15,6 +15,7 @@ from ercframe import nn, testing
 from ercframe.cli.app import app
 from ercframe.plugins import Hooks, load
 from ercframe.settings import ProtocolSettings, TrainerSettings
+from ercframe.testing.catalogue import BY_KIND, EVERY_COMPONENT, SLOW_BY_KIND, explained
 
 ROOT = Path(__file__).parents[2]
 COMPONENTS = [e for e in load().entries() if e.origin.package.startswith("ercframe ")]
@@ -107,6 +108,18 @@ def test_every_public_name_is_there(site, module):
     _, _, ids = text_of(site / "reference" / "generated" / "api.html")
     documented = {name.rpartition(".")[2] for name in ids}
     assert set(module.__all__) - documented == {"__version__"} & set(module.__all__)
+
+
+CHECKS = {check for checks in (EVERY_COMPONENT, *BY_KIND.values(), *SLOW_BY_KIND.values()) for check in checks}
+
+
+@pytest.mark.parametrize("check", sorted(CHECKS, key=lambda check: check.__name__), ids=lambda check: check.__name__)
+def test_every_check_of_the_contract_is_there_with_its_reason(site, check):
+    text, rows, _ = text_of(site / "reference" / "generated" / "contract.html")
+    assert check.__name__ in rows
+    words, (asks, why) = re.sub(r"\W+", " ", text), explained(check)
+    assert re.sub(r"\W+", " ", asks).strip() in words
+    assert re.sub(r"\W+", " ", re.sub(r":\w+:`~?(\w+\.)*", "`", why)).strip() in words
 
 
 def test_every_recipe_is_there(site):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ercframe import plugins
 
-from . import api, commands, components, recipes, settings
+from . import api, commands, components, contract, recipes, settings
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -30,6 +30,7 @@ def _generate(app: Sphinx) -> None:
         causes = "\n".join(f"  {failure.origin}: {failure.cause}" for failure in registry.failures)
         raise ExtensionError(f"the reference would lack plugins that failed to load:\n{causes}")
     pages = components.pages(registry) | settings.pages() | commands.pages() | recipes.pages() | api.pages()
+    pages |= contract.pages()
     write(Path(app.srcdir) / "reference" / "generated", pages)
 
 
