@@ -68,8 +68,9 @@ def clip(folder: Path) -> Path:
 def red_square_detector(path: Path) -> Path:
     """A model with YuNet's inputs and outputs that takes a red square of 32 pixels, on a grid of 32, for a face.
 
-    YuNet's outputs at strides 8, 16 and 32 are a class and an object score, a box and five points for each cell. Here
-    only the cells of stride 32 have scores: those whose mean redness is above 100.
+    As in YuNet's file, the shapes in it are those of pictures of 640 × 640; OpenCV takes any. The outputs at strides 8,
+    16 and 32 are a class and an object score, a box and five points for each cell. Here only the cells of stride 32
+    have scores: those whose mean redness is above 100.
     """
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper
@@ -105,8 +106,10 @@ def red_square_detector(path: Path) -> Path:
             node("Transpose", [rows], f"{name}_{stride}", perm=[0, 2, 1])
     for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
         for stride in (8, 16, 32):
-            outputs.append(helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, [1, None, width]))
-    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, "height", "width"])
+            outputs.append(
+                helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, [1, (640 // stride) ** 2, width])
+            )
+    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 640, 640])
     graph = helper.make_graph(nodes, "red_square", [picture], outputs, constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path

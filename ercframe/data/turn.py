@@ -34,9 +34,12 @@ class _Strict(BaseModel):
 
 
 class Media(_Strict):
-    """Recordings of one utterance, relative to the folder of the file that names them."""
+    """Recordings of one utterance, relative to the folder of the file that names them.
 
-    audio: MediaFile | None = Field(None, description="Sound of the utterance, and of nothing else.")
+    A file that several utterances of a dialogue name is a recording of all of them, each from its start to its end.
+    """
+
+    audio: MediaFile | None = Field(None, description="Sound of the utterance.")
     video: MediaFile | None = Field(None, description="Video of the utterance, perhaps with its sound.")
 
 
