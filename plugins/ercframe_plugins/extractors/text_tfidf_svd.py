@@ -13,6 +13,9 @@ from ercframe import ComponentConfig, Extractor, Fitted, InputError, Reading, Ut
 
 # Shape letters: N utterances, V terms of the vocabulary, D features.
 
+_WORD = r"(?u)\w+(?:['’]\w+)*|[?!…]"
+"""A word, perhaps with an apostrophe inside; or one of the marks that tell a question or a cry from a statement."""
+
 
 class TextTfidfSvd(Extractor):
     r"""Weighted counts of words or characters, projected onto their main directions in the training split.
@@ -105,11 +108,12 @@ class TextTfidfSvd(Extractor):
         return x_ND.astype(np.float32)
 
     def _new_vectorizer(self, **options: Any) -> Any:
+        words = self.config.unit == "words"
         return self._text.TfidfVectorizer(
-            analyzer="word" if self.config.unit == "words" else "char_wb",
+            analyzer="word" if words else "char_wb",
+            token_pattern=_WORD if words else None,
             ngram_range=self.config.ngrams,
             lowercase=self.config.lowercase,
-            token_pattern=r"(?u)\w+(?:['’]\w+)*|[?!…]",
             sublinear_tf=True,
             **options,
         )
