@@ -90,6 +90,7 @@ def _summary(turns: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> di
         "precision": facts["precision"],
         "utterances_per_second": _spread(speeds),
         "step_seconds": {part: median(step[part] for step in every) for part in PARTS},
+        "step_processor_seconds": median(step["processor"] for step in every),
         "step_utterances": median(step["utterances"] for step in every),
         "peak_bytes": facts["peak_bytes"],
         "flops_per_utterance": facts["flops_per_utterance"],
@@ -103,6 +104,7 @@ def _ratios(slow: Sequence[Mapping[str, Any]], fast: Sequence[Mapping[str, Any]]
     """How many times as long the yardstick takes, round by round, over the same batches."""
     pairs = list(zip(slow, fast, strict=True))
     parts = {"all": PARTS, "without_optimizer": tuple(part for part in PARTS if part != "optimizer")}
+    parts["processor"] = ("processor",)
     return {name: _spread([_seconds(s, of) / _seconds(f, of) for s, f in pairs]) for name, of in parts.items()}
 
 

@@ -88,7 +88,11 @@ def batches(experiment: Experiment) -> Iterator[list[Dialogue]]:
 
 
 def timed_step(subject: Subject, dialogues: Sequence[Dialogue], device: torch.device) -> dict[str, float]:
-    """Seconds of each part of one step."""
+    """Seconds of each part of one step, and of the process on all its cores, ``processor``.
+
+    The latter hardly depend on what else the machine does.
+    """
+    began = time.process_time()
     marks = [_now(device)]
     batch = subject.batch(dialogues)
     marks.append(_now(device))
@@ -99,7 +103,8 @@ def timed_step(subject: Subject, dialogues: Sequence[Dialogue], device: torch.de
     marks.append(_now(device))
     subject.update()
     marks.append(_now(device))
-    return {part: end - start for part, start, end in zip(PARTS, marks, marks[1:], strict=False)}
+    parts = {part: end - start for part, start, end in zip(PARTS, marks, marks[1:], strict=False)}
+    return {**parts, "processor": time.process_time() - began}
 
 
 def count_flops(subject: Subject, dialogues: Sequence[Dialogue]) -> int:

@@ -94,10 +94,11 @@ def _print(found: Mapping[str, Any]) -> None:
         table.add_row(title, *(show(one) for one in found["subjects"].values()))
     console.print(table)
     for name, ratio in found["ratios"].items():
-        whole, rest = ratio["all"], ratio["without_optimizer"]
+        whole, rest, processor = ratio["all"], ratio["without_optimizer"], ratio["processor"]
         typer.echo(
             f"{name}: {whole['median']:.2f} times as fast ({whole['least']:.2f} to {whole['most']:.2f}); "
-            f"without the optimizer {rest['median']:.2f} ({rest['least']:.2f} to {rest['most']:.2f})"
+            f"without the optimizer {rest['median']:.2f} ({rest['least']:.2f} to {rest['most']:.2f}); "
+            f"in processor time {processor['median']:.2f} ({processor['least']:.2f} to {processor['most']:.2f})"
         )
     loads = [load for load in found["load_average"] if load is not None]
     if loads:
@@ -111,6 +112,7 @@ def _rows(epoch_utterances: int) -> dict[str, Callable[[Any], str]]:
         "utterances a second": lambda one: f"{one['utterances_per_second']['median']:,.0f}",
         "epoch, s": lambda one: f"{epoch_utterances / one['utterances_per_second']['median']:.1f}",
         **parts,
+        "processor time, s a step": lambda one: f"{one['step_processor_seconds']:.3f}",
         "memory, MiB": lambda one: f"{one['peak_bytes'] / 2**20:,.0f}",
         "GFLOP/s": lambda one: f"{one['flops_per_second'] / 1e9:,.0f}",
         "matrix products alone, GFLOP/s": lambda one: f"{one['matmul_flops_per_second'] / 1e9:,.0f}",
