@@ -19,6 +19,7 @@ from ercframe.data.records import SPLITS
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _PLACES = 3  # shown of a finding
+_SOURCES = 5  # files, of which some corpora have hundreds
 
 
 def print_findings(findings: Iterable[Finding], *, every_place: bool = False, summary: str = "") -> None:
@@ -63,7 +64,9 @@ def _size(manifest: Manifest) -> str:
 def _facts(manifest: Manifest) -> Table:
     grid = Table.grid(padding=(0, 2))
     made_by, speakers = manifest.made_by, manifest.speakers
-    sources = ", ".join(source.name for source in made_by.sources)
+    sources = ", ".join(source.name for source in made_by.sources[:_SOURCES])
+    if len(made_by.sources) > _SOURCES:
+        sources += f" and {len(made_by.sources) - _SOURCES} more"
     grid.add_row("licence", manifest.licence or "not stated")
     grid.add_row("made by", f"importer {made_by.importer} of ercframe {made_by.ercframe}, from {sources}")
     if speakers.ids == "corpus":

@@ -64,6 +64,10 @@ def _read(folder: Path, features: Path | None = None, **config: Any) -> Corpus:
     return MeldImporter(MeldImporter.Config(**(chosen | config))).read(folder)
 
 
+def _findings(corpus: Corpus) -> dict[str, tuple[str, str, list[str]]]:
+    return {f.topic: (f.level, f.message, [str(place) for place in f.places]) for f in corpus.findings}
+
+
 def test_dialogue_ids_carry_the_split(tmp_path: Path) -> None:
     corpus = _read(_write(tmp_path))
     assert {d.id: [u.id for u in d.utterances] for d in corpus.dialogues} == {
@@ -128,7 +132,7 @@ def test_faults_are_found(tmp_path: Path) -> None:
             ["train_1"],
         ),
         "no duration": ("warning", "1 utterance without a duration", ["test_0_1"]),
-        "too long": ("warning", "1 utterance longer than 60 s (340 s): cut wrongly", ["dev_0_0"]),
+        "too long": ("warning", "1 utterance longer than 60 s (340 s): likely cut wrongly", ["dev_0_0"]),
         "in two splits": ("warning", "1 utterance in two splits: train_1_0 is test_0_0", ["train_1_0", "test_0_0"]),
         "unseen speakers": ("note", "1 of 1 speakers of test are not in train (6 in all)", []),
     }
@@ -229,3 +233,113 @@ def test_labels_that_contradict_the_annotations(tmp_path: Path) -> None:
 )
 def test_features_that_cannot_be_joined(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
     assert problem in _problems(_write(tmp_path), _features(tmp_path, **changes))
+
+
+# Clips
+
+
+def _clips(folder: Path, *extra: str) -> Path:
+    """The clips of all utterances in the folders of the archives, and what else is named."""
+    names = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
+    root = folder / "MELD.Raw"
+    for split, rows in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+        for row in rows:
+            path = root / split / names[split] / f"dia{row[3]}_utt{row[4]}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"video")
+    for name in extra:
+        path = next(root.rglob(Path(name).parent.name)) / Path(name).name
+        path.write_bytes(b"video")
+    return root
+
+
+def test_clips_are_recorded_as_video(tmp_path: Path) -> None:
+    corpus = _read(_write(tmp_path), clips=_clips(tmp_path))
+    media = {u.id: dict(u.media) for d in corpus.dialogues for u in d.utterances}
+    assert media["train_1_2"] == {"video": "train/train_splits/dia1_utt2.mp4"}
+    assert media["test_0_1"] == {"video": "test/output_repeated_splits_test/dia0_utt1.mp4"}
+    assert all(media.values())
+    assert "no clip" not in _findings(corpus)
+
+
+def test_what_is_wrong_with_the_clips_is_counted_and_listed(tmp_path: Path) -> None:
+    root = _clips(
+        tmp_path,
+        "train_splits/dia125_utt3.mp4",
+        "train_splits/dia9_utt0.mp4",
+        "output_repeated_splits_test/final_videos_testdia0_utt1.mp4",
+        "output_repeated_splits_test/._dia0_utt1.mp4",
+    )
+    (root / "train/train_splits/dia0_utt1.mp4").unlink()
+    (root / "train/train_splits/dia1_utt0.mp4").write_bytes(b"")
+    damaged = [("Hm.", "Joey", "joy", 125, 3, "00:00:01,000", "00:00:02,000")]
+    gone = [("Hm.", "Joey", "joy", 110, 7, "00:00:01,000", "00:00:02,000")]
+    corpus = _read(_write(tmp_path, train=TRAIN + damaged, dev=DEV + gone), clips=root)
+    without = [u.id for d in corpus.dialogues for u in d.utterances if not u.media]
+    assert sorted(without) == ["dev_110_7", "train_0_1", "train_125_3", "train_1_0"]
+    told = [f for f in corpus.findings if f.topic in ("damaged clip", "no clip", "no annotation", "other files")]
+    assert [(f.level, f.message, [str(place) for place in f.places]) for f in told] == [
+        (
+            "note",
+            "2 clips known to be unusable (train_125_3 cannot be decoded, dev_110_7 is missing from the archive): "
+            "not available",
+            ["train_125_3", "dev_110_7"],
+        ),
+        ("warning", "1 utterance without a clip: not available", ["train_0_1"]),
+        ("warning", "1 utterance with an empty file as clip: not available", ["train_1_0"]),
+        ("note", "1 clip of utterances without an annotation: left out", ["train_9_0"]),
+        (
+            "note",
+            "2 files beside the clips with another name: left out (output_repeated_splits_test/._dia0_utt1.mp4, "
+            "output_repeated_splits_test/final_videos_testdia0_utt1.mp4)",
+            [],
+        ),
+    ]
+
+
+def test_folders_of_clips_that_are_not_there(tmp_path: Path) -> None:
+    root = _clips(tmp_path)
+    (root / "again/dev_splits_complete").mkdir(parents=True)
+    (root / "test/output_repeated_splits_test").rename(root / "test/videos")
+    with pytest.raises(InputError, match=r"must be unpacked as MELD's archives are\n") as caught:
+        _read(_write(tmp_path), clips=root)
+    assert [p.what for p in caught.value.problems] == ["dev_splits_complete", "output_repeated_splits_test"]
+    assert caught.value.problems[1].message == f"must be below {root} once (got none)"
+    with pytest.raises(InputError, match=r"^clips must be the folder with train_splits, "):
+        _read(_write(tmp_path), clips=tmp_path / "nowhere")
+
+
+# Sentiment
+
+
+def test_sentiment_instead_of_emotion(tmp_path: Path) -> None:
+    corpus = _read(_write(tmp_path), labels_of="sentiment")
+    assert corpus.labels == ("neutral", "positive", "negative")
+    assert {u.label for d in corpus.dialogues for u in d.utterances} == {0}, "as these files have it"
+
+
+def test_features_are_still_compared_by_emotion(tmp_path: Path) -> None:
+    corpus = _read(_write(tmp_path), _features(tmp_path), labels_of="sentiment")
+    assert corpus.labels == ("neutral", "positive", "negative")
+    assert corpus.features["text"].values[0].tolist() == [500, 1]
+
+
+def test_a_wrong_sentiment(tmp_path: Path) -> None:
+    path = _write(tmp_path) / "dev_sent_emo.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",neutral,", ",good,"), encoding="utf-8")
+    assert _problems(tmp_path, labels_of="sentiment") == [
+        "dev_sent_emo.csv:2 Sentiment must be one of neutral, positive, negative (got 'good')"
+    ]
+    path.write_text(path.read_text(encoding="utf-8").replace("Sentiment", "Mood"), encoding="utf-8")
+    (problem,) = _problems(tmp_path, labels_of="sentiment")
+    assert problem.endswith("(lacks Sentiment)")
+    assert _read(tmp_path).labels == LABELS, "nobody needs it for emotions"
+
+
+# Words and marks of other programs
+
+
+def test_a_byte_order_mark_and_an_empty_text(tmp_path: Path) -> None:
+    path = _write(tmp_path, dev=[(" ", *DEV[0][1:])]) / "dev_sent_emo.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert _findings(_read(tmp_path))["no text"] == ("note", "1 utterance without text", ["dev_0_0"])

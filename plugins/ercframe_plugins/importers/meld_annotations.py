@@ -13,6 +13,8 @@ from ercframe import InputError, Place, Problem, Split, counted
 FILES: dict[Split, str] = {"train": "train_sent_emo.csv", "dev": "dev_sent_emo.csv", "test": "test_sent_emo.csv"}
 LABELS: tuple[str, ...] = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
 """Emotions in the order of MELD's authors; label i is the i-th."""
+SENTIMENTS: tuple[str, ...] = ("neutral", "positive", "negative")
+"""Sentiments in the order of MELD's authors."""
 COLUMNS = (
     "Utterance",
     "Speaker",
@@ -45,6 +47,7 @@ class Row:
     text: str
     start: float
     end: float
+    sentiment: str = ""
 
     @property
     def key(self) -> Key:
@@ -78,8 +81,12 @@ def write_example(folder: Path) -> None:
                 table.writerow([i, said, "Ann" if i % 2 else "Bob", emotion, "neutral", 0, i, 1, 1, *times])
 
 
-def read_rows(folder: Path) -> list[Row]:
+def read_rows(folder: Path, with_sentiment: bool = False) -> list[Row]:
     """Read the three files, sorted by split, dialogue and utterance.
+
+    Args:
+        folder: with the files.
+        with_sentiment: whether they must have the column ``Sentiment``.
 
     Raises:
         InputError: a file is missing, or something in it cannot be right; lists the first problems of every file.
@@ -91,7 +98,7 @@ def read_rows(folder: Path) -> list[Row]:
     rows: list[Row] = []
     problems = []
     for split, name in FILES.items():
-        found = list(_read_file(split, folder / name))
+        found = list(_read_file(split, folder / name, with_sentiment))
         wrong = [item for item in found if isinstance(item, Problem)]
         problems += wrong[:_SHOWN]
         if len(wrong) > _SHOWN:
@@ -102,18 +109,19 @@ def read_rows(folder: Path) -> list[Row]:
     return rows
 
 
-def _read_file(split: Split, path: Path) -> Iterator[Row | Problem]:
+def _read_file(split: Split, path: Path, with_sentiment: bool) -> Iterator[Row | Problem]:
+    columns = (*COLUMNS, "Sentiment") if with_sentiment else COLUMNS
     seen: dict[tuple[int, int], int] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
+            missing = [name for name in columns if name not in (table.fieldnames or ())]
             if missing:
-                yield Problem(path.name, "", f"must have the columns {', '.join(COLUMNS)} (lacks {', '.join(missing)})")
+                yield Problem(path.name, "", f"must have the columns {', '.join(columns)} (lacks {', '.join(missing)})")
                 return
             for line in table:
                 where = f"{path.name}:{table.line_num}"
-                row, problems = _parse(split, line, where)
+                row, problems = _parse(split, line, where, columns)
                 yield from problems
                 if row is None:
                     continue
@@ -128,11 +136,13 @@ def _read_file(split: Split, path: Path) -> Iterator[Row | Problem]:
         yield Problem(path.name, "", f"must be a CSV table ({error})")
 
 
-def _parse(split: Split, line: Mapping[str, str | None], where: str) -> tuple[Row | None, list[Problem]]:
+def _parse(
+    split: Split, line: Mapping[str, str | None], where: str, columns: Sequence[str]
+) -> tuple[Row | None, list[Problem]]:
     """One row, or None with what is wrong with it."""
     if None in line or None in line.values():
         return None, [Problem(where, "", "must have as many fields as the header")]
-    text = {name: line[name] or "" for name in COLUMNS}
+    text = {name: line[name] or "" for name in columns}
     problems = [
         Problem(where, name, f"must be a whole number (got {text[name]!r})")
         for name in ("Dialogue_ID", "Utterance_ID")
@@ -144,14 +154,17 @@ def _parse(split: Split, line: Mapping[str, str | None], where: str) -> tuple[Ro
         for name, time in times.items()
         if time is None
     ]
-    if text["Emotion"] not in LABELS:
-        problems.append(Problem(where, "Emotion", f"must be one of {', '.join(LABELS)} (got {text['Emotion']!r})"))
+    problems += [
+        Problem(where, name, f"must be one of {', '.join(known)} (got {text[name]!r})")
+        for name, known in (("Emotion", LABELS), ("Sentiment", SENTIMENTS))
+        if name in columns and text[name] not in known
+    ]
     start, end = times.values()
     if problems or start is None or end is None:
         return None, problems
     dialogue, utterance = int(text["Dialogue_ID"]), int(text["Utterance_ID"])
-    speaker = text["Speaker"].strip()
-    return Row(split, dialogue, utterance, speaker, text["Emotion"], text["Utterance"], start, end), []
+    speaker, sentiment = text["Speaker"].strip(), text.get("Sentiment", "")
+    return Row(split, dialogue, utterance, speaker, text["Emotion"], text["Utterance"], start, end, sentiment), []
 
 
 def _seconds(clock: str) -> float | None:

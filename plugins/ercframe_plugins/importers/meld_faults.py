@@ -10,17 +10,14 @@ from itertools import pairwise
 from ercframe import Finding, Place, counted
 from ercframe_plugins.importers.meld_annotations import Row, by_dialogue
 
-TOO_LONG = 60.0
-"""Seconds; a longer clip holds more than its utterance."""
 SAME_WORDS = 0.8
 """Similarity of two transcripts of the same moment above which they are one utterance."""
 
 
 def find_faults(rows: Sequence[Row]) -> Iterator[Finding]:
-    """Gaps in numbering, odd times, utterances in two splits, speakers unseen in training."""
+    """Gaps in numbering, utterances in two splits, speakers unseen in training."""
     dialogues = by_dialogue(rows)
     yield from _gaps(dialogues)
-    yield from _times(rows, dialogues)
     yield from _copies(rows)
     yield from _unseen(rows)
 
@@ -37,22 +34,6 @@ def _gaps(dialogues: dict[str, list[Row]]) -> Iterator[Finding]:
     if gaps:
         text = f"{counted(len(gaps), 'dialogue')} with gaps in Utterance_ID: turns are missing"
         yield Finding("warning", "missing turns", text, tuple(Place(name) for name in gaps))
-
-
-def _times(rows: Sequence[Row], dialogues: dict[str, list[Row]]) -> Iterator[Finding]:
-    back = [d for d, of_one in dialogues.items() if any(b.start < a.start for a, b in pairwise(of_one))]
-    if back:
-        text = f"{counted(len(back), 'dialogue')} with start times that go back; Utterance_ID gives the order"
-        yield Finding("warning", "time goes back", text, tuple(Place(name) for name in back))
-    empty = [row for row in rows if row.end <= row.start]
-    if empty:
-        text = f"{counted(len(empty), 'utterance')} without a duration"
-        yield Finding("warning", "no duration", text, tuple(row.place for row in empty))
-    long = [row for row in rows if row.end - row.start > TOO_LONG]
-    if long:
-        lasting = " and ".join(f"{row.end - row.start:.0f} s" for row in long)
-        text = f"{counted(len(long), 'utterance')} longer than {TOO_LONG:.0f} s ({lasting}): cut wrongly"
-        yield Finding("warning", "too long", text, tuple(row.place for row in long))
 
 
 def _copies(rows: Sequence[Row]) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from ercframe import (
     describe_features,
     describe_turns,
 )
+from ercframe_plugins.importers.sdt_example import write_example
 from ercframe_plugins.importers.sdt_items import TEXTS, Items, Layout, read_items
 
 LICENCE = "SDT's repository states no licence for its features."
@@ -51,6 +52,12 @@ class SdtPickle(Importer):
 
     def __init__(self, config: SdtConfig) -> None:
         self.config = config
+
+    @classmethod
+    def example_source(cls, folder: Path) -> tuple[Path, Mapping[str, object]]:
+        """A file of that layout with two dialogues, each with every emotion once."""
+        write_example(folder / "example.pkl", cls.layout)
+        return folder / "example.pkl", {}
 
     def read(self, source: Path) -> Corpus:
         """Read the pickle; nothing in it is run."""
