@@ -190,6 +190,15 @@ def test_a_part_of_a_video_is_what_is_seen(tmp_path, models):
     assert np.abs(first - bright).max() > 1e-2
 
 
+def test_the_revision_is_that_of_the_model_and_of_the_face_detector(tmp_path, models):
+    other = tmp_path / models["faces"].name
+    other.write_bytes(models["faces"].read_bytes() + b" ")
+    revisions = [visual(models, face_model=faces).revision for faces in (None, models["faces"], other)]
+    assert len(set(revisions)) == 3
+    assert len({revision.partition(", faces ")[0] for revision in revisions}) == 1
+    assert visual(models, "clip").revision != revisions[0]
+
+
 def test_an_output_that_the_model_lacks_is_told(models):
     with pytest.raises(InputError) as caught:
         visual(models, output="shared").load("cpu")

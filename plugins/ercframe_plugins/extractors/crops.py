@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ercframe import ComponentConfig, InputError, NotAvailableError, Reading, UtteranceView, require
+from ercframe import ComponentConfig, InputError, NotAvailableError, Reading, SourceFile, UtteranceView, require
 from ercframe_plugins.extractors.faces import FaceFinder, middle_square, square_around
 from ercframe_plugins.extractors.pictures import Picture, read_pictures
 from ercframe_plugins.extractors.pool import POOLING_HELP, Pool, Pooling
@@ -90,6 +90,11 @@ class Cropper:
         self._pil: Any = require("PIL.Image", extra, purpose)
         if config.face_model is not None and not config.face_model.is_file():
             raise InputError(f"{purpose}: face_model must be a file (got {config.face_model})")
+
+    def identified(self, model: str) -> str:
+        """The revision of an extractor with this model: values depend on the face detector as well."""
+        faces = self.config.face_model
+        return ", ".join(filter(None, [model, f"faces {SourceFile.of(faces).sha256}" if faces else ""]))
 
     def read(self, turn: UtteranceView, look: Look) -> Reading:
         """Squares of a turn, ``(F, S, S, 3)`` uint8.

@@ -62,7 +62,8 @@ class VisualTimm(Extractor):
     @cached_property
     def revision(self) -> str:
         """The digest of the checkpoint; weights from the Hub are told apart by the model's name alone."""
-        return SourceFile.of(self.config.checkpoint).sha256 if self.config.checkpoint else ""
+        file = self.config.checkpoint
+        return self._cropper.identified(SourceFile.of(file).sha256 if file else "")
 
     def load(self, device: str) -> None:
         self._device = device

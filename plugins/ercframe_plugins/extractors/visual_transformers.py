@@ -59,7 +59,7 @@ class VisualTransformers(Extractor):
 
     @cached_property
     def revision(self) -> str:
-        return self._pretrained.revision
+        return self._cropper.identified(self._pretrained.revision)
 
     def load(self, device: str) -> None:
         self._device = device
