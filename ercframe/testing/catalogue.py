@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ercframe.testing import class_checks as classes
 from ercframe.testing import config_checks as config
 from ercframe.testing import dataset_checks as dataset
+from ercframe.testing import extractor_checks as extractor
 from ercframe.testing import gradient_checks as gradients
 from ercframe.testing import importer_checks as importer
 from ercframe.testing import loss_checks as loss
@@ -84,6 +85,14 @@ BY_KIND: dict[str, tuple[Check, ...]] = {
         dataset.batches_can_be_made,
         dataset.reading_repeats,
         dataset.order_of_reading_is_free,
+    ),
+    "extractor": (
+        extractor.features_have_one_width,
+        extractor.batches_change_nothing,
+        extractor.order_of_turns_is_free,
+        extractor.extraction_repeats,
+        extractor.strange_turns_are_accepted,
+        extractor.what_it_learnt_is_enough,
     ),
     "importer": (
         importer.unreadable_sources_are_refused,

@@ -64,7 +64,7 @@ def nothing_scored_is_an_attached_zero(trial: LossTrial) -> None:
     empty = replace(batch, labels=torch.full_like(batch.labels, -1), scored=batch.scored[:0])
     part = trial.build()
     for name, term in _terms(trial, part, empty).items():
-        total, count = float(term.total.detach()), float(term.count)
+        total, count = float(term.total.detach()), float(term.count.detach())
         require(count == 0, f"the count of '{name}' must be 0 (got {count})")
         require(total == 0, f"the total of '{name}' must be 0 (got {total})")
         require(term.total.requires_grad, f"the total of '{name}' must stay attached to the graph")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ercframe.components import Component, ComponentConfig
 from ercframe.testing.dataset_checks import DatasetTrial
+from ercframe.testing.extractor_checks import ExtractorTrial
 from ercframe.testing.importer_checks import ImporterTrial
 from ercframe.testing.refusals import is_refusal
 from ercframe.testing.scenes import Scene, scenes
@@ -73,6 +74,8 @@ class Subject:
         constructor: Any = self.component
         if self.component.kind == "dataset":
             return (DatasetTrial(constructor, self.config, self.modalities),), ()
+        if self.component.kind == "extractor":
+            return (ExtractorTrial(constructor, self.config),), ()
         if self.component.kind == "importer":
             return (ImporterTrial(constructor, self.config),), ()
         accepted, refused = [], []

@@ -3,6 +3,7 @@
 import inspect
 
 import broken_data
+import broken_extractors
 import broken_importers
 import broken_losses
 import broken_parts
@@ -15,7 +16,7 @@ from ercframe.testing.catalogue import BY_KIND, EVERY_COMPONENT, SLOW_BY_KIND, e
 
 COMPONENTS = [
     component
-    for module in (broken_parts, broken_losses, broken_data, broken_importers)
+    for module in (broken_parts, broken_losses, broken_data, broken_importers, broken_extractors)
     for component in vars(module).values()
     if inspect.isclass(component) and issubclass(component, Component) and component.__module__ == module.__name__
 ]
@@ -78,8 +79,8 @@ def test_message_names_component_check_scene_fault_and_reason():
     assert second.startswith(
         "  sees_future must be True where a last utterance changes others ('stream text' differs in "
     )
-    assert smallest == "  smallest input that shows it: 1 dialogue of 2 utterances; visual (1 feature)"
-    assert python == "  example_batch(example_dataset({'visual': 1}), (2,), holes=False, unscored=False)"
+    assert smallest == "  smallest input that shows it: 1 dialogue of 2 utterances; text (1 feature)"
+    assert python == "  example_batch(example_dataset({'text': 1}), (2,), holes=False, unscored=False)"
     assert blank == ""
     assert why[-1] == "Live prediction trusts it: the later utterances have not been spoken."
 
