@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ercframe.data.findings import LEVELS, Finding, by_gravity, counted
-from ercframe.data.manifest import Manifest, Modality
+from ercframe.data.manifest import Manifest, Modality, Noticed
 from ercframe.data.reader import Bundle
 from ercframe.data.records import SPLITS
 
@@ -52,9 +52,11 @@ def print_bundle(bundle: Bundle) -> None:
     console.print(_facts(manifest))
     console.print(_splits(bundle))
     console.print(_modalities(manifest))
-    if manifest.noticed:
-        console.print(Text("Noticed at import"))
-        console.print(_noticed(manifest))
+    extracted = [noticed for modality in manifest.modalities.values() for noticed in modality.noticed]
+    for when, noticed in (("import", manifest.noticed), ("extraction", extracted)):
+        if noticed:
+            console.print(Text(f"Noticed at {when}"))
+            console.print(_noticed(noticed))
 
 
 def _size(manifest: Manifest) -> str:
@@ -97,9 +99,9 @@ def _splits(bundle: Bundle) -> Table:
     return table
 
 
-def _noticed(manifest: Manifest) -> Table:
+def _noticed(findings: Iterable[Noticed]) -> Table:
     grid = Table.grid(padding=(0, 2))
-    for noticed in sorted(manifest.noticed, key=lambda noticed: LEVELS.index(noticed.level)):
+    for noticed in sorted(findings, key=lambda noticed: LEVELS.index(noticed.level)):
         grid.add_row(Text(noticed.level, style=STYLES[noticed.level]), Text(noticed.message))
     return grid
 

@@ -10,7 +10,7 @@ import numpy as np
 from ercframe.data.check_dialogues import check_dialogues
 from ercframe.data.check_features import check_features
 from ercframe.data.findings import Finding, counted
-from ercframe.data.manifest import MANIFEST, read_manifest
+from ercframe.data.manifest import EXTRACTING, MANIFEST, read_manifest
 from ercframe.data.reader import Bundle
 from ercframe.data.records import sha256
 from ercframe.errors import InputError
@@ -56,8 +56,11 @@ def _check_files(path: Path, files: Mapping[str, str], on_step: Callable[[str], 
             yield Finding(
                 "error", "damaged", f"{name} is not the file that was written: its SHA-256 differs; import it again"
             )
-    present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
-    unknown = sorted(present - set(files) - {MANIFEST})
+    present = {p.relative_to(path) for p in path.rglob("*") if p.is_file()}
+    begun = sorted({p.parts[1] for p in present if p.parts[0] == EXTRACTING})
+    if begun:
+        yield Finding("note", "unfinished", f"extraction of {', '.join(begun)} was stopped; the same command goes on")
+    unknown = sorted({p.as_posix() for p in present if p.parts[0] != EXTRACTING} - set(files) - {MANIFEST})
     if unknown:
         yield Finding("note", "foreign file", f"{counted(len(unknown), 'file')} of no bundle: {', '.join(unknown)}")
 

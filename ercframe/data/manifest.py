@@ -14,6 +14,8 @@ from ercframe.data.records import SpeakerIds, Split
 from ercframe.errors import InputError
 
 MANIFEST, DIALOGUES, INDEX = "manifest.json", "dialogues.jsonl", "index.safetensors"
+EXTRACTING = ".extracting"
+"""Folder in a bundle with what was extracted so far, a folder for each modality; no part of the bundle."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]

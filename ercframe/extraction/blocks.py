@@ -94,7 +94,7 @@ def _read_one(extractor: Extractor, turn: UtteranceView) -> Reading | Missing:
     except NotAvailableError as error:
         return Missing(error.reason, error.broken)
     except OSError as error:
-        return Missing(error.strerror or str(error), True)
+        return Missing((error.strerror or type(error).__name__).lower(), True)
     except (InputError, RunError):
         raise
     except Exception as error:

@@ -30,6 +30,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._file = path.open("a+b")
         self.kind: tuple[int, str] | None = None
         self._places = dict(self._sound_entries())
@@ -67,6 +68,8 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        if not self._places:  # what failed before its first result leaves nothing behind
+            self._path.unlink()
 
     def _sound_entries(self) -> Iterator[tuple[str, int]]:
         """Stamp and place of every whole entry; what comes after the last is cut off."""

@@ -18,7 +18,7 @@ import torch
 
 from ercframe.components import Extractor
 from ercframe.data.findings import Finding
-from ercframe.data.manifest import DIALOGUES, INDEX, Manifest
+from ercframe.data.manifest import DIALOGUES, EXTRACTING, INDEX, Manifest
 from ercframe.data.reader import Bundle
 from ercframe.data.records import FeatureArray
 from ercframe.data.writer import noticed
@@ -30,9 +30,6 @@ from ercframe.extraction.journal import Journal
 from ercframe.extraction.pool import Maker
 from ercframe.extraction.survey import Survey, survey
 from ercframe.files import alone
-
-WORK = ".extracting"
-"""Folder in a bundle with what was computed so far, a folder for each modality."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +100,6 @@ def extract_modality(order: Order, means: Means, observer: Observer) -> tuple[Ma
     return manifest, notes
 
 
-def unfinished(bundle: Path) -> list[str]:
-    """The modalities of a bundle whose extraction was stopped."""
-    return sorted(folder.name for folder in (bundle / WORK).glob("*") if any(folder.glob("*/journal")))
-
-
 def _check_name(order: Order, bundle: Bundle) -> None:
     name = order.modality
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -153,7 +145,7 @@ def _work_folder(order: Order, extractor: Extractor, told: dict[str, Any], bundl
         **told,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    folder = bundle.path / WORK / order.modality
+    folder = bundle.path / EXTRACTING / order.modality
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder, wait=False) as free:
         if not free:

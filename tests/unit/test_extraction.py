@@ -10,7 +10,6 @@ from extracting import Watcher, calls, content, many, order, plugin, run, texts_
 from ercframe import Bundle, InputError, RunError
 from ercframe.data.check import check_bundle
 from ercframe.data.writer import write_bundle
-from ercframe.extraction.run import unfinished
 from ercframe.files import alone
 
 # Values
@@ -44,7 +43,7 @@ def test_the_bundle_is_sound_and_nothing_is_left_over(tmp_path):
     path = texts_of(tmp_path / "b").path
     run(order(tmp_path, "letters", path))
     assert [str(f.message) for f in check_bundle(path) if f.level == "error" or f.topic == "foreign file"] == []
-    assert unfinished(path) == []
+    assert not (path / ".extracting").exists()
 
 
 def test_what_has_nothing_to_extract_from_is_not_available_and_listed(tmp_path):
@@ -99,7 +98,8 @@ def test_after_an_interruption_only_the_rest_is_computed_and_the_bytes_are_the_s
     with pytest.raises(KeyboardInterrupt):
         run(order(tmp_path, name, path), Watcher(stop_after))
     first = calls(tmp_path)
-    assert unfinished(path) == [{"letters": "text"}.get(name, name)]
+    told = f"extraction of {'text' if name == 'letters' else name} was stopped; the same command goes on"
+    assert told in [f.message for f in check_bundle(path)]
     watcher = Watcher()
     run(order(tmp_path, name, path), watcher)
     assert first + calls(tmp_path) == expected
@@ -363,6 +363,13 @@ def test_a_name_that_no_recipe_could_use_is_refused(tmp_path):
 def test_nothing_to_extract_from_is_said_before_anything_is_done(tmp_path):
     path = texts_of(tmp_path / "b", dict.fromkeys(("d1_0", "d1_1", "d1_2", "d2_0", "d2_1"), "")).path
     with pytest.raises(InputError, match=r"needs text, which none of 5 training utterances of .*b has$"):
+        run(order(tmp_path, "letters", path))
+    assert not (path / ".extracting").exists()
+
+
+def test_what_fails_before_its_first_result_leaves_nothing_behind(tmp_path):
+    path = texts_of(tmp_path / "b", {"d1_0": "BUG"}).path
+    with pytest.raises(RunError):
         run(order(tmp_path, "letters", path))
     assert not (path / ".extracting").exists()
 
