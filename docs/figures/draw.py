@@ -47,8 +47,8 @@ def pair() -> str:
     return d.render(
         "One pair of SDT's encoder",
         "Target and source each get positions and speakers. The target is the query, the source key and value of an "
-        "attention with eight heads; its result is added to the target as it is. A feed-forward network that normalises "
-        "first is added in turn. The result is the stream from source to target.",
+        "attention with eight heads; its result is added to the target as it is. A feed-forward network that "
+        "normalises first is added in turn. The result is the stream from source to target.",
         "sdt-pair",
     )
 
@@ -112,7 +112,8 @@ def gates() -> str:
     return d.render(
         "SDT's fusion",
         "The three streams into text pass a gate each, stand side by side and are mapped back to one width; audio and "
-        "visual likewise. A softmax over the three results, computed for every feature with one matrix, weighs their sum.",
+        "visual likewise. A softmax over the three results, computed for every feature with one matrix, weighs their "
+        "sum.",
         "sdt-gates",
     )
 
@@ -147,9 +148,9 @@ def distillation() -> str:
     d.text(360, 184, "cross-entropy", size=11)
     return d.render(
         "SDT's losses",
-        "A student for each modality reads that modality's representation, the teacher the joint one. The teacher learns "
-        "from the labels. Each student learns from the labels, the hard term, and from the teacher's decision softened at "
-        "a temperature, the soft term.",
+        "A student for each modality reads that modality's representation, the teacher the joint one. The teacher "
+        "learns from the labels. Each student learns from the labels, the hard term, and from the teacher's decision "
+        "softened at a temperature, the soft term.",
         "sdt-distillation",
     )
 

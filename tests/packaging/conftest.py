@@ -75,6 +75,24 @@ def environment(new_environment: Callable[[], Environment]) -> Environment:
     return new_environment()
 
 
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The built documentation and what Sphinx complained of. From a copy: nothing is generated into the source tree."""
+    folder = tmp_path_factory.mktemp("docs")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("_build", "generated"))
+    # Without the verdicts of the contract suite, which test_sphinxext.py looks at: they take longer than all the rest.
+    command = [sys.executable, "-m", "sphinx", "-q", "-D", "erc_contract=0", folder / "docs", folder / "html"]
+    done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "html", done.stderr
+
+
+@pytest.fixture(scope="session")
+def site(built_site: tuple[Path, str]) -> Path:
+    """The built pages."""
+    return built_site[0]
+
+
 def _run(command: list[Path | str], cwd: Path, expect: int = 0) -> str:
     """Run a command; what it printed, followed by what it complained."""
     settings = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
