@@ -133,6 +133,19 @@ class SeedFolder:
         """Keep one line per scored utterance."""
         write_json_lines(self.path / "predictions.jsonl", rows)
 
+    def read_predictions(self, split: str) -> list[dict[str, Any]]:
+        """The lines of a split, such as ``dev``; none where the run has no such split.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        path = self.path / "predictions.jsonl"
+        try:
+            rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+            return [row for row in rows if row["split"] == split]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from None
+
     def write_representations(self, tensors: Mapping[str, Tensor]) -> None:
         """Keep what the model computed for every utterance, named ``split.name``.
 

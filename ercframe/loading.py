@@ -1,0 +1,142 @@
+"""Opening a run folder to use what it trained: the recipe with its plugins, and the weights of the chosen epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from ercframe import recipes
+from ercframe.build import build_learner
+from ercframe.errors import InputError
+from ercframe.model import Learner
+from ercframe.recipes import Loaded
+from ercframe.recipes.files import read_chain
+from ercframe.runs import RunFolder
+from ercframe.specs import DatasetInfo
+from ercframe.training.precision import Precision
+
+
+@dataclass(frozen=True)
+class ChosenSeed:
+    """One of a run's seeds, and why this one, in a few words."""
+
+    seed: int
+    why: str
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run folder of which at least one seed was trained.
+
+    Attributes:
+        folder: where it is.
+        loaded: its recipe.
+        summary: what ``summary.json`` says.
+    """
+
+    folder: RunFolder
+    loaded: Loaded
+    summary: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path, *, trust_plugins: bool = False, plugin_files: Sequence[Path] = ()) -> TrainedRun:
+        """Read the recipe and the summary of a run folder.
+
+        Args:
+            path: the folder.
+            trust_plugins: whether plugin files in the folder may be imported, which runs their code.
+            plugin_files: further plugin files, which may.
+
+        Raises:
+            InputError: it is no run folder, nothing in it is trained yet, it holds plugin files that nobody trusts, or
+                its recipe can no longer be used.
+        """
+        folder = RunFolder.open(path)
+        summary = _summary(folder)
+        recipe = path / "recipe.yaml"
+        files = read_chain(recipe).plugins
+        if files and not trust_plugins:
+            named = ", ".join(str(file) for file in files)
+            raise InputError(
+                f"the run in {path} has plugin files, whose code would run: {named}",
+                help="Read them; if you trust whoever made the run, add --trust-plugins.",
+            )
+        return cls(folder, recipes.load(recipe, plugin_files=plugin_files), summary)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that have weights."""
+        return tuple(entry["seed"] for entry in self.summary["seeds"])
+
+    def choose_seed(self, asked: int | None = None) -> ChosenSeed:
+        """The seed that was asked for, or else the best on dev; without dev the first. Test is never looked at.
+
+        Raises:
+            InputError: the run has no such seed.
+        """
+        if asked is not None:
+            if asked not in self.seeds:
+                have = ", ".join(map(str, self.seeds))
+                raise InputError(f"--seed must be one of the run's seeds, {have} (got {asked})")
+            return ChosenSeed(asked, "as asked")
+        entries, monitor = self.summary["seeds"], self.summary["protocol"]["monitor"]
+        if len(entries) == 1:
+            return ChosenSeed(entries[0]["seed"], "the only one")
+        if not all("dev" in entry["selected"] for entry in entries):
+            return ChosenSeed(entries[0]["seed"], "the first, for want of dev")
+        best = max(entries, key=lambda entry: entry["selected"]["dev"][monitor])
+        return ChosenSeed(best["seed"], f"the best of {len(entries)} by {monitor.replace('_', ' ')} on dev")
+
+    def learner(self, seed: int, info: DatasetInfo, device: torch.device) -> tuple[Learner, int]:
+        """The learner of a seed with the weights of the epoch that the protocol chose, for predicting.
+
+        Args:
+            seed: one of :attr:`seeds`.
+            info: what the model was told of the corpus; only shapes matter, the values come from the weights.
+            device: where it shall compute.
+
+        Returns:
+            The learner in evaluation mode, and the number of the epoch.
+
+        Raises:
+            InputError: the weights are missing or damaged, or do not fit the recipe.
+        """
+        learner = build_learner(self.loaded, info)
+        folder = self.folder.seed(seed)
+        try:
+            epoch = folder.load_checkpoint("best", learner)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{folder.checkpoint('best')} cannot be read: {error}") from None
+        except RuntimeError as error:  # what load_state_dict says of names and shapes, a line each
+            raise InputError(
+                f"the weights in {folder.checkpoint('best')} do not fit the recipe beside them:\n{error}"
+            ) from None
+        return learner.to(device).eval(), epoch
+
+    def precision(self, device: torch.device) -> Precision:
+        """The precision that it was trained in where this device has it, and else float32."""
+        try:
+            return Precision.choose(self.folder.read_environment()["precision"], device)
+        except (InputError, OSError, KeyError, ValueError):
+            return Precision.choose("fp32", device)
+
+
+def _summary(folder: RunFolder) -> Mapping[str, Any]:
+    """The summary of a run that has something trained."""
+    try:
+        summary = folder.read_summary()
+        trained = bool(summary["seeds"])
+    except FileNotFoundError:
+        trained = False
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder.path / 'summary.json'} cannot be read: {error}") from None
+    if not trained:
+        raise InputError(
+            f"the run in {folder.path} has no trained seed yet", help=f"To go on: ercframe run {folder.path} --resume"
+        )
+    return summary
