@@ -24,12 +24,14 @@ def draw_growth(found: Mapping[str, Any], path: Path) -> None:
             x = [point["x"] for point in points]
             y = [1e6 * point["seconds_per_utterance"] for point in points]
             axes.loglog(x, y, color=colour, marker=marker, markersize=4, label=name)
+        shown = [x[0], x[len(x) // 2], x[-1]]
+        axes.set_xticks(shown, [f"{value:,}" for value in shown])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel(sweep["axis"])
         axes.set_ylabel("µs per utterance")
         axes.grid(True, which="major", alpha=0.3)
         axes.legend(frameon=False)
     on = found["machine"]
-    figure.suptitle(
-        f"{found['recipe']}: {on['gpu'] or on['processor']}, {on['threads']} threads, {on['date'][:10]}", fontsize=9
-    )
+    threads = f"{on['threads']} thread{'s' * (on['threads'] != 1)}"
+    figure.suptitle(f"{found['recipe']}: {on['gpu'] or on['processor']}, {threads}, {on['date'][:10]}", fontsize=9)
     write_atomically(path, lambda beside: figure.savefig(beside, format="svg", metadata={"Date": None}))
