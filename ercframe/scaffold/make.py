@@ -121,7 +121,8 @@ def _next(values: Mapping[str, str], into: Path, package: bool) -> tuple[str, ..
     trials = values["commands"].splitlines()
     if package:
         install = [f"cd {shlex.quote(str(into / name))}", "pip install -e '.[docs,test]'", "pytest"]
-        return (*install, f"ercframe show {kind}/{name}", *trials, "sphinx-build -W docs docs/_build/html")
+        looks = [f"ercframe show {kind}/{name}", f"ercframe check {kind}/{name} --badge contract.svg"]
+        return (*install, *looks, *trials, "sphinx-build -W docs docs/_build/html")
+    file, test = (shlex.quote(str(into / path)) for path in (f"{name}.py", f"test_{name}.py"))
     needs = [] if importlib.util.find_spec("pytest") else ["pip install pytest"]
-    tests = f"pytest {shlex.quote(str(into / f'test_{name}.py'))}"
-    return (f"ercframe show {kind}/{name}{plugin}", *needs, tests, *trials)
+    return (f"ercframe show {kind}/{name}{plugin}", f"ercframe check {file}", *needs, f"pytest {test}", *trials)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from guide import blocks
 
 from ercframe import Registry
 from ercframe.cli.app import run_app
@@ -66,6 +67,28 @@ def test_ruff_has_nothing_to_say_whatever_the_name(tmp_path, name, package):
         checked(["ruff", "format", "--no-cache", "--check", "."], folder)
 
 
+class TestPage:
+    page = ROOT / "docs" / "new.md"
+
+    def test_it_prints_what_the_page_says(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        (shown,) = [block.text for block in blocks(self.page) if "\nMade " in block.text]
+        command, _, printed = shown.partition("\n")
+        assert run_app(shlex.split(command.removeprefix("$ ercframe "))) == 0
+        assert capsys.readouterr().out == printed
+
+    def test_its_six_commands_are_those_of_a_package(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        first, *typed = next(block.commands for block in blocks(self.page) if block.commands)
+        made = make("fusion", "my_gate", NOTHING, package=True)
+        assert first.endswith(f" && {made.commands[0]}")
+        assert [command for command in made.commands[1:] if not command.startswith("ercframe show")] == typed
+
+    def test_it_names_every_kind(self):
+        text = self.page.read_text("utf-8")
+        assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
+
+
 @pytest.mark.slow
 def test_mypy_has_nothing_to_say(files, packages, tmp_path):
     pytest.importorskip("mypy", reason="mypy comes with the development tools")
@@ -84,8 +107,8 @@ def test_the_commands_that_it_prints_work(kind, tmp_path, monkeypatch, capsys):
     said, *commands = [line.strip() for line in capsys.readouterr().out.splitlines() if line]
     assert said == "Made mine.py and test_mine.py. Next:"
     assert commands[0] == f"ercframe show {kind}/mine --plugin mine.py"
-    assert commands[1] == "pytest test_mine.py"
-    for command in [commands[0], *commands[2:]]:
+    assert commands[1:3] == ["ercframe check mine.py", "pytest test_mine.py"]
+    for command in [*commands[:2], *commands[3:]]:
         tool, *arguments = shlex.split(command)
         if tool == "ercframe":
             arguments += SHORT if arguments[0] == "run" else []
