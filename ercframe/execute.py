@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from ercframe import recipes
 from ercframe.build import Experiment, assemble
-from ercframe.errors import RunError
+from ercframe.errors import InputError, RunError
 from ercframe.lock import locked
 from ercframe.preflight import Preflight, preflight
 from ercframe.resumption import described, differences, require_same_experiment, require_same_files
 from ercframe.runs import RunFolder
-from ercframe.seed_run import SeedRun, Watcher
+from ercframe.seed_run import Replay, SeedRun, Watcher
 from ercframe.signals import Signals, Terminated
 from ercframe.summary import summarise
+from ercframe.training.anomaly import AnomalyStep
+from ercframe.training.device import deterministic
+from ercframe.training.divergence import DivergedError
+from ercframe.training.memory import memory_explained
+from ercframe.training.step import Step
 
 
 class Reporter(Watcher, Protocol):
@@ -32,7 +37,9 @@ class Reporter(Watcher, Protocol):
         """Told after the training of each seed, however it ended."""
 
 
-def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def execute(
+    experiment: Experiment, root: Path, reporter: Reporter, make_step: type[Step] = Step
+) -> tuple[RunFolder, dict[str, Any]]:
     """Run a recipe: probe it, train every seed, write the run folder, return it with the summary.
 
     Ctrl-C ends the seed at hand with the epochs it has and leaves the other seeds out; the summary then says
@@ -44,10 +51,12 @@ def execute(experiment: Experiment, root: Path, reporter: Reporter) -> tuple[Run
         RunError: training diverged, or a file could not be read or written.
     """
     recipe = experiment.loaded.recipe
-    found = preflight(experiment)
-    folder = RunFolder.create(root, recipe.name)
-    with locked(folder.path):
-        return folder, _Run(experiment, folder, found, reporter).begin()
+    with deterministic(recipe.trainer.deterministic):
+        with memory_explained(recipe):
+            found = preflight(experiment)
+        folder = RunFolder.create(root, recipe.name)
+        with locked(folder.path):
+            return folder, _Run(experiment, folder, found, reporter, make_step).begin()
 
 
 def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -63,22 +72,50 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
         if summary["status"] == "finished":
             reporter.notice("This run is finished; there is nothing to resume.")
             return folder, summary
-    with locked(folder.path):
-        require_same_files(folder)
-        loaded = recipes.load(folder.path / "recipe.yaml")
-        for notice in loaded.notices:
-            reporter.notice(notice)
-        experiment = assemble(loaded)
-        found = preflight(experiment)
+    with locked(folder.path), _reopened(folder, reporter) as run:
+        return folder, run.go_on()
+
+
+def replay(path: Path, reporter: Reporter) -> None:
+    """Repeat the end of a run whose loss diverged, and find the operation where it began.
+
+    Raises:
+        DivergedError: it was found; the error names it.
+        InputError: no loss of this run diverged, or it can no longer be the same run.
+        RunError: it did not diverge again.
+    """
+    folder = RunFolder.open(path)
+    with locked(folder.path), _reopened(folder, reporter, AnomalyStep) as run:
+        run.repeat_divergence()
+
+
+@contextmanager
+def _reopened(folder: RunFolder, reporter: Reporter, make_step: type[Step] = Step) -> Iterator[_Run]:
+    """The run of a folder that is locked, as it began.
+
+    Raises:
+        InputError: it can no longer be the same run.
+    """
+    require_same_files(folder)
+    loaded = recipes.load(folder.path / "recipe.yaml")
+    for notice in loaded.notices:
+        reporter.notice(notice)
+    experiment = assemble(loaded)
+    with deterministic(loaded.recipe.trainer.deterministic):
+        with memory_explained(loaded.recipe):
+            found = preflight(experiment)
         require_same_experiment(folder, experiment, found)
-        return folder, _Run(experiment, folder, found, reporter).go_on()
+        yield _Run(experiment, folder, found, reporter, make_step)
 
 
 class _Run:
     """A run in a folder that is locked."""
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, found: Preflight, reporter: Reporter) -> None:
+    def __init__(
+        self, experiment: Experiment, folder: RunFolder, found: Preflight, reporter: Reporter, make_step: type[Step]
+    ) -> None:
         self.experiment, self.folder, self.found, self.reporter = experiment, folder, found, reporter
+        self.make_step = make_step
         self.seeds: list[dict[str, Any]] = []
         self.signals = Signals()
 
@@ -109,7 +146,7 @@ class _Run:
             try:
                 prepare()
                 self.reporter.started(self.experiment, self.folder, self.found.total, list(self.found.warnings))
-                with self.found.precision.matmuls():
+                with self.found.precision.matmuls(), memory_explained(self.experiment.loaded.recipe):
                     self._train_seeds()
             except KeyboardInterrupt:
                 status = "interrupted"
@@ -118,6 +155,10 @@ class _Run:
             except Exception as error:
                 with suppress(OSError):  # a full disk may be what stopped the run
                     self._keep("failed")
+                if isinstance(error, DivergedError) and not error.operation:
+                    raise RunError(
+                        f"{error}\nTo find the operation: ercframe run {self.folder.path} --anomaly"
+                    ) from error
                 if isinstance(error, OSError):
                     raise RunError(
                         f"the run in {self.folder.path} could not go on: {error}\n"
@@ -132,7 +173,7 @@ class _Run:
         finished = [entry["seed"] for entry in self.seeds]
         for seed in recipe.protocol.seed_list():
             if seed in finished:
-                self.folder.seed(seed).snapshots.remove()
+                self.folder.seed(seed).forget()
                 continue
             self.reporter.seed_started(seed, recipe.trainer.epochs)
             try:
@@ -141,7 +182,7 @@ class _Run:
                 self.reporter.seed_done(seed)
 
     def _train_seed(self, seed: int) -> None:
-        run = SeedRun(self.experiment, seed, self.folder.seed(seed), self.found.device, self.signals, self.reporter)
+        run = self._seed_run(SeedRun, seed)
         try:
             run.train()
         except KeyboardInterrupt:
@@ -152,7 +193,19 @@ class _Run:
         with self.signals.held():
             self.seeds.append(run.conclude(finished=True))
             self._keep("running")
-            run.folder.snapshots.remove()  # only now that the summary has the seed
+            run.folder.forget()  # only now that the summary has the seed
+
+    def repeat_divergence(self) -> None:
+        seeds = self.experiment.loaded.recipe.protocol.seed_list()
+        diverged = [seed for seed in seeds if self.folder.seed(seed).read_divergence()]
+        if not diverged:
+            raise InputError(f"--anomaly needs a run whose loss diverged (that in {self.folder.path} did not)")
+        with self.signals.listening(), self.found.precision.matmuls():
+            self._seed_run(Replay, diverged[0]).train()
+
+    def _seed_run(self, kind: type[SeedRun], seed: int) -> SeedRun:
+        folder, device = self.folder.seed(seed), self.found.device
+        return kind(self.experiment, seed, folder, device, self.signals, self.reporter, self.make_step)
 
     def _keep(self, status: str) -> dict[str, Any]:
         summary = summarise(self.experiment, self.seeds, self.found.total, status)

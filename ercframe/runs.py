@@ -129,6 +129,20 @@ class SeedFolder:
         """Add the line of an epoch."""
         append_json_line(self.path / "metrics.jsonl", row)
 
+    def write_divergence(self, found: Mapping[str, Any]) -> None:
+        """Keep where the loss ceased to be finite; the states in :attr:`snapshots` are from before."""
+        write_json(self.path / "diverged.json", found)
+
+    def read_divergence(self) -> dict[str, Any] | None:
+        """What :meth:`write_divergence` kept; None where there is nothing."""
+        path = self.path / "diverged.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def forget(self) -> None:
+        """Remove what only an unfinished seed needs: states to go on from, and a note of a divergence."""
+        self.snapshots.remove()
+        (self.path / "diverged.json").unlink(missing_ok=True)
+
     def write_predictions(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Keep one line per scored utterance."""
         write_json_lines(self.path / "predictions.jsonl", rows)

@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from ercframe.build import Experiment
+from ercframe.errors import RunError
 from ercframe.evaluate import record, rows, score
 from ercframe.runs import SeedFolder
 from ercframe.signals import Signals, Terminated
 from ercframe.summary import seed_summary
+from ercframe.training.divergence import DivergedError
 from ercframe.training.epoch import Epoch, best
 from ercframe.training.loop import Caretaker, fit
 from ercframe.training.state import new_state
+from ercframe.training.step import Step
 from ercframe.training.tally import NotFiniteError
 
 SHARE_FOR_SAVING = 1 / 20
@@ -45,6 +48,7 @@ class SeedRun(Caretaker):
         device: where to train.
         signals: what may stop it between two steps.
         watcher: told of it.
+        make_step: what takes the steps.
     """
 
     def __init__(
@@ -55,9 +59,10 @@ class SeedRun(Caretaker):
         device: torch.device,
         signals: Signals,
         watcher: Watcher,
+        make_step: type[Step] = Step,
     ) -> None:
         self.experiment, self.seed, self.folder = experiment, seed, folder
-        self.signals, self.watcher = signals, watcher
+        self.signals, self.watcher, self.make_step = signals, watcher, make_step
         self.state = new_state(experiment, seed, device)
         self._saved_at = (0, 0)
         self._due = Due(experiment.loaded.recipe.trainer.checkpoint_seconds)
@@ -72,19 +77,21 @@ class SeedRun(Caretaker):
         """Train to the end; a signal that stops it leaves a state from which it goes on.
 
         Raises:
-            RunError: a loss term is no longer finite, or the model puts out NaN.
+            RunError: a loss term is no longer finite, which the folder keeps a note of, or the model puts out NaN.
             KeyboardInterrupt: Ctrl-C.
             Terminated: SIGTERM.
         """
         try:
-            fit(self.state, self.experiment, self)
+            fit(self.state, self.experiment, self, self.make_step)
         except (KeyboardInterrupt, Terminated):
             with self.signals.held():
                 self._save_stopped()
             raise
-        except Exception:
+        except Exception as error:
             with suppress(OSError):  # a full disk may be what stopped it
                 self._save_best()
+                if isinstance(error, DivergedError):
+                    self.folder.write_divergence(error.record())
             raise
 
     def conclude(self, finished: bool) -> dict[str, Any]:
@@ -138,6 +145,8 @@ class SeedRun(Caretaker):
         here = (len(self.epochs), self.state.tally.batches)
         if here == self._saved_at:
             return True
+        if not self.state.is_finite():  # the loss of the next batch will tell
+            return False
         try:
             self._due.timed(lambda: self.folder.snapshots.save(self.state.state_dict()))
         except OSError as error:
@@ -173,6 +182,24 @@ class SeedRun(Caretaker):
     def _place(self) -> str:
         done, batches = len(self.epochs), self.state.tally.batches
         return f"batch {batches} of epoch {done + 1}" if batches else f"epoch {done}"
+
+
+class Replay(SeedRun):
+    """The end of a seed that diverged, once more from its newest state, to see where it began."""
+
+    def epoch_done(self, epoch: Epoch, is_best: bool) -> None:
+        """End with the epoch that diverged.
+
+        Raises:
+            RunError: it did not diverge this time.
+        """
+        super().epoch_done(epoch, is_best)
+        before = self.folder.read_divergence()
+        if before and epoch.number >= before["epoch"]:
+            raise RunError(
+                f"seed {self.seed}: epoch {before['epoch']} did not diverge again; on a GPU only "
+                "trainer.deterministic=true makes a run repeat itself exactly"
+            )
 
 
 class Due:

@@ -38,6 +38,11 @@ class TrainerSettings(Settings):
         description="Stop after this many epochs without a better score of what the protocol chooses by, which is dev "
         "under heldout; null never does.",
     )
+    deterministic: bool = Field(
+        False,
+        description="On a GPU: only operations that give the same bits each time, which may be slower; an operation "
+        "without such a form is an error. A CPU repeats itself exactly anyway.",
+    )
     checkpoint_seconds: float = Field(
         60,
         ge=0,

@@ -14,6 +14,7 @@ import typer
 from ercframe import __version__
 from ercframe.cli import bench, check, components, data, doctor, new, run
 from ercframe.errors import InputError, RunError
+from ercframe.signals import Terminated
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -53,7 +54,7 @@ for module in (run, check, bench, components, data, new, doctor):
 
 
 def main() -> None:
-    """Run the command line; exit 0 when done, 1 when a run failed, 2 for bad input, 130 after Ctrl-C."""
+    """Run the command line; exit 0 when done, 1 when a run failed, 2 for bad input, 75 after SIGTERM, 130 on Ctrl-C."""
     # PyTorch's threads wait for each other in busy loops by default. Where something else wants a core, too, that made
     # an epoch of two threads take five times as long. It is read when PyTorch is imported, which is yet to come.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -68,6 +69,8 @@ def run_app(arguments: list[str]) -> int:
         if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(stop)):  # typer keeps quiet about it
             return _complain("Interrupted.", 130)
         return int(stop.code or 0)
+    except Terminated:
+        return _complain("Stopped by SIGTERM.", 75)
     except InputError as error:
         return _complain(str(error), 2)
     except RunError as error:

@@ -40,6 +40,14 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in a run folder, to the end it would have come to.")
     ] = False,
+    anomaly: Annotated[
+        bool,
+        typer.Option(
+            "--anomaly",
+            help="Find the operation that makes a loss or gradient NaN or infinite: while training, which is slower, "
+            "or in a run folder whose loss diverged, by repeating its end.",
+        ),
+    ] = False,
 ) -> int:
     """Train and evaluate a recipe over its seeds.
 
@@ -52,33 +60,39 @@ def run(
 
     console, errors = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
     reporter = ConsoleReporter(console)
+    unwanted = {"KEY=VALUE": overrides, "--demo": demo, "--plugin": plugin, "--out": out != DEFAULT_OUT}
     if resume:
-        _require_nothing_else({"KEY=VALUE": overrides, "--demo": demo, "--plugin": plugin, "--out": out != DEFAULT_OUT})
+        _require_nothing_else("--resume", unwanted | {"--anomaly": anomaly})
         from ercframe.execute import resume as go_on
 
         return _end(console, errors, *go_on(Path(recipe), reporter))
 
     from ercframe import recipes
     from ercframe.build import assemble
-    from ercframe.execute import execute
+    from ercframe.execute import execute, replay
+    from ercframe.training.anomaly import AnomalyStep
+    from ercframe.training.step import Step
 
+    if anomaly and _recipe_of(recipe) != recipe:
+        _require_nothing_else("--anomaly", unwanted)
+        replay(Path(recipe), reporter)
     loaded = recipes.load(_recipe_of(recipe), overrides or [], plugin_files=plugin or [], demo=demo)
     for notice in loaded.notices:
         errors.print(notice, markup=False)
-    code = _end(console, errors, *execute(assemble(loaded), out, reporter))
+    code = _end(console, errors, *execute(assemble(loaded), out, reporter, AnomalyStep if anomaly else Step))
     if demo and loaded.recipe.data_help:
         help_text = f"\nTo train on the real corpus:\n{loaded.recipe.data_help}"
         console.print(help_text, markup=False, highlight=False, soft_wrap=True)
     return code
 
 
-def _require_nothing_else(given: dict[str, Any]) -> None:
+def _require_nothing_else(option: str, given: dict[str, Any]) -> None:
     """Refuse what would make the rest of a run another run."""
     unwanted = ", ".join(name for name, value in given.items() if value)
     if unwanted:
         raise InputError(
-            f"--resume goes on with a run as it began: it takes the run folder alone (got {unwanted}). "
-            "To run with changes, begin a new run: leave --resume out."
+            f"{option} goes on with a run as it began: it takes the run folder alone (got {unwanted}). "
+            f"To run with changes, begin a new run: leave {option} out."
         )
 
 

@@ -1,10 +1,14 @@
-"""The device that a recipe trains on."""
+"""The device that a recipe trains on, and whether what it computes repeats."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
-from ercframe.errors import InputError
+from ercframe.errors import InputError, RunError
 
 
 def choose_device(name: str, setting: str = "trainer.device") -> torch.device:
@@ -21,3 +25,33 @@ def choose_device(name: str, setting: str = "trainer.device") -> torch.device:
     if device.index is not None and device.index >= count:
         raise InputError(f"{setting} must be a device of this machine: cuda:0 to cuda:{count - 1} (got '{name}')")
     return device
+
+
+@contextmanager
+def deterministic(wanted: bool) -> Iterator[None]:
+    """A block in which, if ``wanted``, a GPU computes the same bits each time, or refuses to. A CPU does so anyway.
+
+    It must begin before the process's first matrix product on a GPU, since cuBLAS reads its setting only then.
+
+    Raises:
+        RunError: an operation has no such implementation.
+    """
+    if not wanted:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn = torch.backends.cudnn
+    before = torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark
+    torch.use_deterministic_algorithms(True)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        raise RunError(
+            f"trainer.deterministic needs operations that repeat exactly (got: {str(error).splitlines()[0]})"
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        cudnn.deterministic, cudnn.benchmark = before[1:]

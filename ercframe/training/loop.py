@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 from ercframe.build import Experiment
-from ercframe.errors import RunError
 from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import TrainerSettings
+from ercframe.training.anomaly import OperationError
 from ercframe.training.batches import training_batches
+from ercframe.training.divergence import diverged
 from ercframe.training.epoch import Epoch
 from ercframe.training.state import TrainingState
 from ercframe.training.step import Step
@@ -35,30 +36,32 @@ class Caretaker:
         """Called after each epoch is scored; the state may be saved."""
 
 
-def fit(state: TrainingState, experiment: Experiment, caretaker: Caretaker | None = None) -> None:
+def fit(
+    state: TrainingState, experiment: Experiment, caretaker: Caretaker | None = None, make_step: type[Step] = Step
+) -> None:
     """Train from ``state`` on, as the recipe says.
 
     Args:
         state: where to begin; its learner is the last epoch's when this returns.
         experiment: data and settings.
         caretaker: goes along.
+        make_step: what takes the steps.
 
     Raises:
-        RunError: a loss term is no longer finite, or the model puts out NaN.
+        DivergedError: a loss term is no longer finite.
+        RunError: the model puts out NaN.
     """
     settings = experiment.loaded.recipe.trainer
     caretaker = caretaker or Caretaker()
-    step = Step(state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
+    step = make_step(state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
     while not is_over(state, settings):
         started = time.perf_counter()
         try:
             train_epoch(state, step, experiment, caretaker)
         except NotFiniteError as error:
-            broken, number = ", ".join(error.terms), len(state.epochs) + 1
-            raise RunError(
-                f"epoch {number}: the loss must be finite (got NaN or Inf in {broken}). "
-                "A lower trainer.optimizer.lr or a trainer.clip_norm often helps."
-            ) from error
+            raise diverged(state, experiment, error.batch, error.terms) from error
+        except OperationError as error:
+            raise diverged(state, experiment, state.tally.batches, error.terms, error.operation) from error
         terms = state.tally.means()
         loss = sum(state.learner.objective.weight(name) * value for name, value in terms.items())
         dev, test = _scores(state, experiment)

@@ -93,6 +93,10 @@ class TrainingState:
             self.best = {name: x.detach().clone() for name, x in self.learner.state_dict().items()}
         return is_best
 
+    def is_finite(self) -> bool:
+        """Whether every parameter is a number; waits for the device."""
+        return all(bool(torch.isfinite(p).all()) for p in self.learner.parameters())
+
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and text from which :meth:`load_state_dict` goes on bit for bit.
 
@@ -103,7 +107,7 @@ class TrainingState:
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "tally": self.tally.state_dict(),
             "epoch_began": self._epoch_began,
-            "random": _random_state(self.device),
+            "random": random_state(self.device),
         }
         return {
             "progress": progress,
@@ -135,7 +139,7 @@ class TrainingState:
             self.choice.take(self.epochs[-1])
         self.tally.load_state_dict(progress["tally"])
         self._epoch_began = progress["epoch_began"]
-        _restore_random_state(progress["random"], self.device)
+        restore_random_state(progress["random"], self.device)
 
 
 def new_state(experiment: Experiment, seed: int, device: torch.device) -> TrainingState:
@@ -153,7 +157,7 @@ def new_learner(experiment: Experiment, seed: int, device: torch.device) -> Lear
     return experiment.learner().to(device)
 
 
-def _random_state(device: torch.device) -> dict[str, Any]:
+def random_state(device: torch.device) -> dict[str, Any]:
     """PyTorch's own random numbers, which drive dropout."""
     state: dict[str, Any] = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
@@ -161,7 +165,8 @@ def _random_state(device: torch.device) -> dict[str, Any]:
     return state
 
 
-def _restore_random_state(state: Mapping[str, Any], device: torch.device) -> None:
+def restore_random_state(state: Mapping[str, Any], device: torch.device) -> None:
+    """Go on from :func:`random_state`."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda"], device)

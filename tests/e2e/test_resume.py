@@ -102,6 +102,13 @@ def test_a_run_that_was_killed_again_and_again_ends_as_if_it_had_not_been(recipe
     assert contents(run_in(tmp_path / "runs")) == contents(undisturbed)
 
 
+def test_how_often_states_are_saved_changes_nothing(recipe, undisturbed, tmp_path):
+    assert run_app(["run", str(recipe), "trainer.checkpoint_seconds=3600", "--out", str(tmp_path)]) == 0
+    found = contents(run_in(tmp_path))
+    assert found.pop("recipe.yaml") != (expected := contents(undisturbed)).pop("recipe.yaml")
+    assert found == expected
+
+
 @pytest.mark.slow
 def test_fifty_deaths_at_random_moments(recipe, undisturbed, tmp_path):
     died = []
