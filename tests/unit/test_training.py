@@ -146,7 +146,7 @@ def test_optimizers_by_name(experiment, name, kind):
 
 
 def test_a_loss_that_is_no_longer_finite_stops_with_the_term(experiment):
-    with pytest.raises(RunError, match=r"epoch \d+: the loss must be finite \(got NaN or Inf in task.nll\)"):
+    with pytest.raises(RunError, match=r"epoch \d+, batch \d: the loss must be finite \(got NaN or Inf in task.nll\)"):
         train(experiment("trainer.optimizer={name: sgd, lr: 1e30}", "trainer.epochs=5"))
 
 
