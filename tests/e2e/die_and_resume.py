@@ -17,7 +17,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from ercframe import execute, files, tensor_files  # noqa: F401 - imported once, for all children
+from ercframe import execute, plugins, tensor_files  # noqa: F401 - imported once, for all children
 from ercframe.cli.app import run_app
 
 
@@ -112,5 +112,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    plugins.load()  # once, for all children
     DEATHS = os.open(Path(sys.argv[2]) / "deaths", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     sys.exit(main())
