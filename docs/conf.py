@@ -44,7 +44,7 @@ assert mathjax is not None
 assert mathjax.origin is not None
 html_static_path = ["_static", str(Path(mathjax.origin).parent / "static" / "mathjax" / "tex-svg.js")]
 mathjax_path = "tex-svg.js"
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#7a3e9d", "color-brand-content": "#7a3e9d"},
     "dark_css_variables": {"color-brand-primary": "#c79be0", "color-brand-content": "#c79be0"},

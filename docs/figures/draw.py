@@ -56,17 +56,17 @@ def pair() -> str:
 def grid() -> str:
     """The nine streams."""
     d = Drawing(400)
-    d.text(245, 14, "source: who is heard", size=11)
-    d.text(14, 106, "target", size=11, anchor="start")
+    d.text(226, 14, "source: who is heard", size=11)
+    d.text(4, 34, "target", size=11, anchor="start")
     for j, source in enumerate(MODALITIES):
-        d.text(135 + j * 110, 32, source)
+        d.text(116 + j * 112, 34, source)
     for i, target in enumerate(MODALITIES):
-        d.text(64, 64 + i * 44, target)
+        d.text(4, 64 + i * 44, target, anchor="start")
         for j, source in enumerate(MODALITIES):
             own = i == j
-            d.box(85 + j * 110, 42 + i * 44, 100, 34, strong=own)
-            d.text(135 + j * 110, 63 + i * 44, target if own else f"{target}←{source}", size=12)
-    d.text(245, 190, "shaded: own streams, which streams: intra keeps", size=11)
+            d.box(64 + j * 112, 42 + i * 44, 104, 34, strong=own)
+            d.text(116 + j * 112, 63 + i * 44, target if own else f"{target}←{source}", size=12)
+    d.text(226, 190, "on the diagonal: own streams, which “streams: intra” keeps", size=11)
     return d.render(
         "The nine streams of three modalities",
         "A table with a row for each target and a column for each source. On the diagonal stands each modality's own "
