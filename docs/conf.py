@@ -36,6 +36,10 @@ add_module_names = False  # the public names are imported from ercframe itself
 # As a list: autodoc documents the attributes that have a docstring of their own.
 napoleon_custom_sections = [("Attributes", "params_style")]
 
+# A link must lead somewhere. Types in signatures are often foreign or private, and attributes are described in lists.
+nitpicky = True
+nitpick_ignore_regex = [("py:(class|attr)", ".*"), ("py:meth", r"PluginManager\..*")]
+
 html_theme = "furo"
 html_title = f"ercframe {version}"
 # MathJax as one file of the site, so that formulae are drawn without a network. Its package would copy all of itself.

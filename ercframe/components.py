@@ -200,7 +200,7 @@ class Importer(Component):
 
 
 class Extractor(Component):
-    """Turns to the features of a modality. Built from ``(config)``, quickly: a model is loaded by :meth:`load`.
+    """Turns to the features of a modality. Built from ``(config)``, quickly: a model is loaded by ``load``.
 
     :meth:`read` takes one turn to whatever :meth:`extract` works on; where there are files to read, several processes
     do it. :meth:`extract` gets what was read of ``batch_size`` turns, in the process that has the device. Both must

@@ -82,7 +82,7 @@ class Bundle:
         path: its folder.
         manifest: what it says of itself.
         offsets: first row of each dialogue, and the number of utterances at the end, ``(B + 1,)``.
-        split: index into :data:`~ercframe.data.records.SPLITS` of each dialogue, ``(B,)``.
+        split: index into ``train, dev, test`` of each dialogue, ``(B,)``.
         group: index into the manifest's groups of each dialogue, ``(B,)``; -1 where it has none.
         label: emotion of each utterance, ``(N,)``; -1 where not scored.
         speaker: number of each utterance's speaker name, counted over the corpus, ``(N,)``; -1 where there is none.

@@ -111,7 +111,7 @@ class Corpus:
         dialogues: in the order in which the bundle keeps them.
         features: arrays by modality; may be empty, since extractors can add modalities later.
         licence: under which terms the data may be used; empty where unknown.
-        speaker_ids: what ids mean; None decides by :func:`~ercframe.data.speakers.names_sides`.
+        speaker_ids: what ids mean; None decides by whether names are sides of a conversation.
         sources: the files read, beside those of the features.
         findings: what was noticed.
         label_map: what became of the corpus's own emotions, where ``labels`` are not these; None is context only.

@@ -30,9 +30,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from sphinx.errors import ConfigError
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 from ercframe import __version__
+from ercframe.errors import InputError
 from ercframe.sphinxext import contract, recipe, source
 from ercframe.sphinxext.catalogue import CatalogueDirective
 from ercframe.sphinxext.component import ComponentDirective
@@ -46,6 +49,12 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 AFTER_INTERSPHINX = 900
+DIRECTIVES: dict[str, type[SphinxDirective]] = {
+    "erc-catalogue": CatalogueDirective,
+    "erc-component": ComponentDirective,
+    "erc-recipe": recipe.RecipeDirective,
+    "erc-settings": SettingsDirective,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +73,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("erc_source_url", "", "env", frozenset({str}))
     app.add_domain(ErcDomain)
     app.add_role("erc", AnyErcRole())
-    app.add_directive("erc-component", ComponentDirective)
-    app.add_directive("erc-catalogue", CatalogueDirective)
-    app.add_directive("erc-recipe", recipe.RecipeDirective)
-    app.add_directive("erc-settings", SettingsDirective)
+    for name, directive in DIRECTIVES.items():
+        app.add_directive(name, directive)
     app.add_node(contract.contract_verdict)
     left_out = (source.skip, None)
     app.add_node(
@@ -92,7 +99,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def _begin(app: Sphinx) -> None:
     """Tell of plugins that could not be loaded, and add the style sheet."""
-    for failure in registry_of(app.env).failures:
+    try:
+        registry = registry_of(app.env)
+    except InputError as error:
+        raise ConfigError(f"erc_plugins: {error}") from error
+    for failure in registry.failures:
         logger.warning("plugin %s cannot be used: %s", failure.origin, failure.cause, type="erc", subtype="plugin")
     if app.builder.format == "html":
         app.config.html_static_path.append(str(STATIC))

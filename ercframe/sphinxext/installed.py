@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import ercframe
 from ercframe import plugins
 from ercframe.components import Component
+from ercframe.recipes.files import installed_names
 from ercframe.registry import Registry
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def fingerprint(registry: Registry) -> str:
         f"{entry.component.kind}/{entry.component.name} {entry.origin} {digest(entry.component)}"
         for entry in registry.entries()
     ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*lines, *installed_names()]).encode()).hexdigest()
 
 
 def digest(component: type[Component]) -> str:

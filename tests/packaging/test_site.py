@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import torch
 from guide import blocks, write_files
+from sphinx.util.inventory import InventoryFile
 
 from ercframe.cli.app import run_app
 
@@ -55,6 +56,18 @@ class TestLinks:
             loaded = re.findall(r'<(?:script|img)\s[^>]*?src="([^"]+)"', page.read_text(encoding="utf-8"))
             loaded += re.findall(r'<link[^>]*?rel="stylesheet"[^>]*?href="([^"]+)"', page.read_text(encoding="utf-8"))
             assert [link for link in loaded if "//" in link] == [], page
+
+    def test_links_to_python_names_lead_to_the_reference(self, site):
+        with (site / "objects.inv").open("rb") as file:
+            found = InventoryFile.load(file, "", lambda base, path: path)
+        known = {name for kind in found if kind.startswith("py:") for name in found[kind]}
+        named = {
+            target
+            for page in DOCS.rglob("*.md")
+            for target in re.findall(r"\{py:\w+\}`~?([\w.]+)`", page.read_text(encoding="utf-8"))
+        }
+        assert named
+        assert named - known == set()
 
     def test_every_page_is_reached_from_the_first(self, site):
         front = (site / "index.html").read_text(encoding="utf-8")
@@ -186,3 +199,39 @@ def test_what_other_code_calls_something_leads_to_what_it_is_called_here():
     text = (DOCS / "coming-from.md").read_text(encoding="utf-8")
     assert text.count("| there | here |") == 3
     assert text.count("{erc}`") > 15
+
+
+def test_the_page_of_the_extension_names_all_that_it_adds():
+    from ercframe import sphinxext
+
+    class App:
+        """Notes what an extension registers."""
+
+        names: tuple[str, ...] = ()
+
+        def __getattr__(self, method):
+            def note(name="", *rest, **options):
+                if method in ("add_config_value", "add_directive", "add_role"):
+                    self.names += (name,)
+
+            return note
+
+    app = App()
+    assert sphinxext.setup(app)["parallel_read_safe"] is True
+    text = (DOCS / "sphinxext.md").read_text(encoding="utf-8")
+    sources = "".join(p.read_text(encoding="utf-8") for p in Path(sphinxext.__file__).parent.glob("*.py"))
+    silenced = set(re.findall(r'subtype="(\w+)"', sources)) - {"erc"} | set(
+        re.findall(r'self\.warn\([^)]*"(\w+)"\)', sources)
+    )
+    assert {"erc_plugins", "erc-component", "erc"} <= set(app.names)
+    assert [name for name in app.names if f"`{name}`" not in text and f".. {name}::" not in text] == []
+    assert silenced
+    assert [name for name in silenced if f"`erc.{name}`" not in text] == []
+    options = {name for d in sphinxext.DIRECTIVES.values() for name in d.option_spec}
+    assert [name for name in options if f":{name}:" not in text] == []
+
+
+def test_the_python_of_the_training_page_runs(capsys):
+    (block,) = [block for block in blocks(DOCS / "training.md") if block.language == "python"]
+    exec(block.text, {})
+    assert int(capsys.readouterr().out) > 100_000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
+from sphinx.errors import ConfigError, ExtensionError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 from sphinx.util.inventory import InventoryFile
 
@@ -270,6 +270,14 @@ class TestMistakes:
     def test_an_option_that_is_neither_yes_nor_no(self, tmp_path):
         told = warned(tmp_path, ".. erc-component:: fusion/weighted_sum\n   :contract: maybe")
         assert "must be yes or no (got 'maybe')" in told
+
+    def test_a_plugin_file_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"erc_plugins: plugin file not found: .*none.py"):
+            warned(tmp_path, "", erc_plugins=["none.py"])
+
+    def test_a_plugin_that_cannot_be_loaded(self, tmp_path):
+        told = warned(tmp_path, "", plugin="import nothing_of_this_name")
+        assert "cannot be used: ModuleNotFoundError: No module named 'nothing_of_this_name'" in told
 
     def test_a_component_that_says_no_shape(self, tmp_path):
         told = warned(tmp_path, ".. erc-component:: fusion/weighted_sum", PLUGIN.replace("``(N, D)``", "a tensor"))

@@ -23,7 +23,7 @@ class SelfDistillation(Loss):
                               \operatorname{softmax}(z_{m,n} / \tau)\right)
 
     named ``hard_text``, ``soft_text`` and so on. The soft terms are not weighted by class. The students belong to the
-    loss, so a deployed model does not carry them; :meth:`predictions` shows their logits to reports.
+    loss, so a deployed model does not carry them; ``predictions`` shows their logits to reports.
 
     References:
         Ma et al. (2024), self-distillation. As in the released code, by default the teacher learns from the soft terms,
