@@ -271,3 +271,15 @@ def test_a_label_map_that_does_not_fit(ercframe: Run) -> None:
     assert err.startswith("label map iemocap_four does not fit the corpus, whose labels are joy, anger\n  hap ")
     assert ercframe(*IMPORT, "--labels", "none.yaml")[2].startswith("there is no label map 'none.yaml'")
     assert not Path("data").exists()
+
+
+def test_real_meld_by_sentiment(ercframe: Run, real_data: Path) -> None:
+    """MELD's own sentiment, and what a label map can make of its emotions."""
+    assert ercframe("import", "meld", str(real_data / "meld"), "b", "labels_of=sentiment")[0] == 0
+    assert ercframe("import", "meld", str(real_data / "meld"), "c", "--labels", "meld_sentiment")[0] == 0
+    own, mapped = Bundle(Path("b")), Bundle(Path("c"))
+    assert (own.manifest.labels, mapped.manifest.labels) == (("neutral", "positive", "negative"),) * 2
+    assert np.bincount(own.label).tolist() == [6436, 3088, 4184]
+    agree = own.label == mapped.label
+    assert set(mapped.label[~agree].tolist()) == {-1}, "they differ where the emotion does not decide: in surprise"
+    assert int((~agree).sum()) == 1636
