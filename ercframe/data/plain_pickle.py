@@ -18,6 +18,8 @@ from ercframe.data.pickled_numpy import Name, NotPlainError, Unfinished, keys
 from ercframe.errors import InputError
 
 _NEWEST = 5  # protocol
+# Of whole numbers. Nobody's data needs longer ones, and Python refuses to print very long ones.
+_LONGEST_DECIMAL, _LONGEST_INTEGER = 80, 32  # digits, bytes
 _OTHER_FILES = {
     b"\x1f\x8b": "a gzip file, which must be unpacked first",
     b"PK\x03\x04": "a zip file, such as .npz or PyTorch's",
@@ -192,7 +194,13 @@ def _named(machine: _Machine) -> Name:
 
 def _integer(machine: _Machine) -> int | bool:
     text = machine.line()
-    return text == b"01" if text in (b"00", b"01") else int(text)
+    return text == b"01" if text in (b"00", b"01") else _decimal(text)
+
+
+def _decimal(text: bytes) -> int:
+    if len(text) > _LONGEST_DECIMAL:
+        raise NotPlainError(f"a whole number has {len(text):,} digits")
+    return int(text)
 
 
 def _quoted(machine: _Machine) -> str:
@@ -202,7 +210,15 @@ def _quoted(machine: _Machine) -> str:
     return codecs.escape_decode(text[1:-1])[0].decode("latin-1")
 
 
+def _escaped(text: bytes) -> str:
+    decoded = text.decode("raw-unicode-escape")
+    decoded.encode("utf-8")  # half of a surrogate pair, which cannot be written, fails here
+    return decoded
+
+
 def _long(content: bytes) -> int:
+    if len(content) > _LONGEST_INTEGER:
+        raise NotPlainError(f"a whole number has {len(content):,} bytes")
     return int.from_bytes(content, "little", signed=True)
 
 
@@ -216,7 +232,7 @@ _VALUES: dict[bytes, Callable[[_Machine], Any]] = {
     b"\x88": lambda m: True,
     b"\x89": lambda m: False,
     b"I": _integer,
-    b"L": lambda m: int(m.line().removesuffix(b"L")),
+    b"L": lambda m: _decimal(m.line().removesuffix(b"L")),
     b"J": lambda m: m.number("<i"),
     b"K": lambda m: m.number("<B"),
     b"M": lambda m: m.number("<H"),
@@ -227,7 +243,7 @@ _VALUES: dict[bytes, Callable[[_Machine], Any]] = {
     b"S": _quoted,
     b"T": lambda m: m.sized("<i").decode("latin-1"),
     b"U": lambda m: m.sized("<B").decode("latin-1"),
-    b"V": lambda m: m.line().decode("raw-unicode-escape"),
+    b"V": lambda m: _escaped(m.line()),
     b"X": lambda m: m.sized("<I").decode("utf-8"),
     b"\x8c": lambda m: m.sized("<B").decode("utf-8"),
     b"\x8d": lambda m: m.sized("<Q").decode("utf-8"),

@@ -188,7 +188,7 @@ class _Checker:
         }[item]
 
     def _side(self, value: Any) -> str | None:
-        return value if value in self.layout.sides else None
+        return value if isinstance(value, str) and value in self.layout.sides else None
 
     def _one_hot(self, value: Any) -> str | None:
         row = _sequence(value)
@@ -207,7 +207,7 @@ class _Checker:
             self._add(item, "must hold its own numbers (got more rows than the file has bytes for)")
             return np.empty((0, width), np.float32)
         for d, length in lengths.items():
-            rows = by_dialogue[d] if isinstance(by_dialogue[d], np.ndarray) else _sequence(by_dialogue[d])
+            rows = _rows(by_dialogue[d])
             if rows is None or len(rows) != length:
                 got = _kind(by_dialogue[d]) if rows is None else f"{len(rows)}"
                 uneven.append(f"{got} for {d}, which has {length}")
@@ -215,7 +215,8 @@ class _Checker:
             bad = [f"{_kind(row)} for {d}[{i}]" for i, row in enumerate(rows) if not _is_vector(row, width)]
             wrong += bad
             if not bad:
-                tables.append(np.array([np.asarray(row, dtype=np.float32) for row in rows]))
+                with np.errstate(over="ignore"):  # to infinity, which is noticed later
+                    tables.append(np.array([np.asarray(row, dtype=np.float32) for row in rows]))
         self._note(item, f"must be {width} numbers for each utterance", wrong)
         self._note(item, "must have a row for each utterance", uneven)
         return np.concatenate(tables) if tables else np.empty((0, width), np.float32)
@@ -237,6 +238,11 @@ def _sequence(value: Any) -> list[Any] | None:
     return list(value) if isinstance(value, list | tuple) else None
 
 
+def _rows(value: Any) -> Sequence[Any] | NDArray[Any] | None:
+    """As :func:`_sequence`, but rows of an array stay arrays."""
+    return value if isinstance(value, np.ndarray) and value.ndim else _sequence(value)
+
+
 def _is_vector(row: Any, width: int) -> bool:
     if isinstance(row, np.ndarray):
         return row.shape == (width,) and row.dtype.kind in "fiu"
@@ -246,7 +252,7 @@ def _is_vector(row: Any, width: int) -> bool:
 def _kind(value: Any) -> str:
     """What a value is, in a few characters; it may be huge, or contain itself."""
     if isinstance(value, np.ndarray):
-        return f"an array of {'×'.join(map(str, value.shape)) or 'nothing'}"
+        return f"an array of {'×'.join(map(str, value.shape)) or 'one value'}"
     if isinstance(value, str | int | float):
         return re.sub(r"\s+", " ", repr(value))[:30]
     if isinstance(value, list | tuple | dict | set):
