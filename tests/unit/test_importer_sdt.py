@@ -199,7 +199,7 @@ def _put(item: int, value: Any) -> Edit:
         ),
         (
             _set(VISUAL, F1, np.array(3.0)),
-            f"visual must have a row for each utterance (got an array of nothing for {F1}, which has 2)",
+            f"visual must have a row for each utterance (got an array of one value for {F1}, which has 2)",
         ),
         (_set(SPEAKERS, F1, ["F", np.zeros(2)]), f"speakers must be F or M (got an array of 2 for {F1}[1])"),
         (_set(VISUAL, F1, 3), f"visual must have a row for each utterance (got 3 for {F1}, which has 2)"),
