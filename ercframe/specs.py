@@ -33,6 +33,24 @@ class DatasetInfo:
     generated: bool = False
     facts: Mapping[str, float] = field(default_factory=dict)
 
+    def for_each_modality(self, setting: str, value: float | Mapping[str, float]) -> dict[str, float]:
+        """A number for every modality, in their order, from a setting that may be one for all or one per modality.
+
+        Args:
+            setting: its name, for the error.
+            value: one number for all, or a mapping from modality to number; those it leaves out get 0.
+
+        Raises:
+            ValueError: the mapping names a modality that the data does not have.
+        """
+        if not isinstance(value, Mapping):
+            return dict.fromkeys(self.modalities, value)
+        unknown = ", ".join(f"'{m}'" for m in value if m not in self.modalities)
+        if unknown:
+            known = ", ".join(self.modalities)
+            raise ValueError(f"{setting} must name modalities of the data, {known} (got {unknown})")
+        return {m: value.get(m, 0.0) for m in self.modalities}
+
 
 @dataclass(frozen=True)
 class StreamSpec:

@@ -42,7 +42,7 @@ class ModalityDropout(Transform):
         )
 
     def __init__(self, config: Config, dataset: DatasetInfo) -> None:
-        self.rates, self.per = _rates(config.rates, tuple(dataset.modalities)), config.per
+        self.rates, self.per = dataset.for_each_modality("rates", config.rates), config.per
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         has_NM = torch.stack([batch.context.available[m] for m in self.rates], dim=-1)
@@ -72,16 +72,6 @@ class ModalityDropout(Transform):
         rows = layout.utterances if self.per == "utterance" else layout.dialogues
         drawn = torch.rand(rows, len(self.rates), generator=generator)
         return drawn if self.per == "utterance" else drawn[layout.dialogue]
-
-
-def _rates(rates: float | Mapping[str, float], modalities: tuple[str, ...]) -> dict[str, float]:
-    """A rate for every modality of the data, in its order."""
-    if not isinstance(rates, Mapping):
-        return dict.fromkeys(modalities, rates)
-    unknown = ", ".join(f"'{m}'" for m in rates if m not in modalities)
-    if unknown:
-        raise ValueError(f"rates must name modalities of the data, {', '.join(modalities)} (got {unknown})")
-    return {m: rates.get(m, 0.0) for m in modalities}
 
 
 @hookimpl
