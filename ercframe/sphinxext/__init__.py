@@ -40,7 +40,7 @@ from ercframe.sphinxext import contract, recipe, source
 from ercframe.sphinxext.catalogue import CatalogueDirective
 from ercframe.sphinxext.component import ComponentDirective
 from ercframe.sphinxext.domain import AnyErcRole, ErcDomain, leave_as_text, say_the_nearest
-from ercframe.sphinxext.installed import fingerprint, registry_of
+from ercframe.sphinxext.installed import fingerprint, place_files, registry_of
 from ercframe.sphinxext.settings import SettingsDirective
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     )
     words = (recipe.visit_words, recipe.depart_words)
     app.add_node(recipe.flow_picture, html=(recipe.visit_html, None), latex=words, text=words, man=words, texinfo=words)
+    app.connect("config-inited", place_files)
     app.connect("builder-inited", _begin)
     app.connect("env-get-outdated", _outdated)
     app.connect("env-updated", contract.judge_what_is_shown)

@@ -59,19 +59,21 @@ def judge_what_is_shown(app: Sphinx, env: BuildEnvironment) -> list[str]:
     domain = cast(ErcDomain, env.domains["erc"])
     known: dict[str, Verdict] = domain.data["contracts"]
     shown = dict.fromkeys(name for names in domain.pages.values() for name in names)
-    source = (
-        _Told(Path(app.confdir) / app.config.erc_contract) if isinstance(app.config.erc_contract, str) else _Asked()
-    )
+    source = _Told(Path(app.config.erc_contract)) if isinstance(app.config.erc_contract, str) else _Asked()
     components = {name: registry_of(env).get(*name.split("/")) for name in shown}
     stale = [name for name, found in components.items() if name not in known or known[name].key != source.key(found)]
     for name in status_iterator(stale, "checking contracts... ", "brown", len(stale), app.verbosity, str):
         known[name] = _verdict(source.key(components[name]), source.results(components[name]))
     for name in shown:
-        for check, message in known[name].failed.items():
-            logger.warning("%s breaks its contract (%s): %s", name, check, message, type="erc", subtype="contract")
-        if not known[name].runs and isinstance(source, _Told):
-            logger.warning("%s is not in %s", name, source.file.name, type="erc", subtype="contract")
+        for fault in _faults(known[name], source):
+            logger.warning("%s %s", name, fault, type="erc", subtype="contract")
     return [page for page, names in domain.pages.items() if set(names) & set(stale)]
+
+
+def _faults(verdict: Verdict, source: _Asked | _Told) -> Iterator[str]:
+    yield from (f"breaks its contract ({check}): {message}" for check, message in verdict.failed.items())
+    if isinstance(source, _Told) and not (verdict.runs or verdict.skipped):
+        yield f"is not in {source.file.name}"
 
 
 class _Asked:

@@ -52,8 +52,8 @@ def partners(component: type[Component], registry: Registry) -> tuple[Attempt, .
     if config is None:
         return ()
     if component.kind == "encoder":
-        spec = _new(component, config, example_dataset()).spec
-        return tuple(_after(spec, entry) for entry in registry.entries("fusion"))
+        spec = _spec(component, config, example_dataset())
+        return tuple(_after(spec, entry) for entry in registry.entries("fusion")) if spec else ()
     kind = BEFORE.get(component.kind)
     return tuple(_on(component, config, entry) for entry in registry.entries(kind)) if kind else ()
 
@@ -129,7 +129,15 @@ def _refusal(component: type[Component], config: ComponentConfig, scene: Scene) 
         return f"needs {error.needs}"
     except (InputError, ValueError) as error:
         return str(error)
+    except Exception as error:  # a trial of a foreign constructor; whether it is a fault is for the contract to say
+        return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _spec(component: type[Component], config: ComponentConfig, info: DatasetInfo, *before: Any) -> Any:
+    """What a component promises; None where it cannot be built."""
+    refused = _refusal(component, config, Scene("", info, before))
+    return None if refused else _new(component, config, info, *before).spec
 
 
 def _after(streams: StreamSpec, entry: Entry) -> Attempt:
@@ -161,7 +169,8 @@ def _refusal_after(
 ) -> str:
     info = example_dataset()
     if before.kind == "encoder":
-        return _refusal(component, config, Scene("", info, (_new(before, settings, info).spec,)))
+        spec = _spec(before, settings, info)
+        return _refusal(component, config, Scene("", info, (spec,))) if spec else "could not be built"
     refused = ""
     for scene in scenes("fusion"):
         if _refusal(before, settings, scene):
@@ -183,7 +192,7 @@ def _gradients(component: type[Component], settings: Mapping[str, object], scene
             part, batch = trial.build(), trial.batch(holes=False)
             _, gradients = trial.with_gradients(part, batch)
         names = trial.inputs(batch)
-    except (SpecError, InputError, ValueError):
+    except Exception:  # refused, or at fault, which is for the contract to say
         return {}
     found = {name: gradients[name] for name in names}
     return {name: g is not None and bool(g.any()) for name, g in found.items()}
@@ -206,7 +215,9 @@ def _widths(component: type[Component], config: ComponentConfig, width: int) -> 
     before = () if component.kind == "encoder" else _streams(component, config, info, width)
     if before is None:
         return {}
-    spec: StreamSpec | FusedSpec = _new(component, config, info, *before).spec
+    spec: StreamSpec | FusedSpec | None = _spec(component, config, info, *before)
+    if spec is None:
+        return {}
     if isinstance(spec, StreamSpec):
         return {f"stream {stream}": value for stream, value in spec.widths.items()}
     return {"joint": spec.width} | {f"modality {m}": value for m, value in spec.by_modality.items()}

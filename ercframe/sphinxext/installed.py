@@ -16,6 +16,7 @@ from ercframe.recipes.files import installed_names
 from ercframe.registry import Registry
 
 if TYPE_CHECKING:
+    from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
 
@@ -26,12 +27,19 @@ def registry_of(env: BuildEnvironment) -> Registry:
     Raises:
         InputError: a file of ``erc_plugins`` does not exist.
     """
-    return load(plugin_files(env.config, Path(env.app.confdir)))
+    return load(plugin_files(env.config))
 
 
-def plugin_files(config: Config, folder: Path) -> tuple[Path, ...]:
-    """The files of ``erc_plugins``, which are relative to the folder of ``conf.py``."""
-    return tuple(folder / file for file in config.erc_plugins)
+def plugin_files(config: Config) -> tuple[Path, ...]:
+    """The files of ``erc_plugins``."""
+    return tuple(map(Path, config.erc_plugins))
+
+
+def place_files(app: Sphinx, config: Config) -> None:
+    """Let the files that ``conf.py`` names be relative to it, wherever Sphinx was started."""
+    config.erc_plugins = [str(Path(app.confdir) / file) for file in config.erc_plugins]
+    if isinstance(config.erc_contract, str):
+        config.erc_contract = str(Path(app.confdir) / config.erc_contract)
 
 
 def load(files: tuple[Path, ...]) -> Registry:

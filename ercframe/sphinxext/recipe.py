@@ -79,7 +79,7 @@ class RecipeDirective(ErcDirective):
         return find(argument)[0], argument
 
     def _recipe(self, path: Path, name: str) -> nodes.Node:
-        loaded = load(path, plugin_files=plugin_files(self.config, Path(self.env.app.confdir)))
+        loaded = load(path, plugin_files=plugin_files(self.config))
         tree = read_chain(path).tree
         self.domain.note_page(self.env.current_document.docname)
         for file in {path.resolve(), *_files(tree)}:

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import warnings
 from io import StringIO
 from pathlib import Path
 
@@ -127,8 +126,7 @@ def project(folder: Path, pages: dict[str, str] = PAGES, plugin: str = PLUGIN, *
 def build(folder: Path, builder: str = "html") -> tuple[Path, str, list[str]]:
     """Where the pages are, what Sphinx warned of, and the documents that it read."""
     out, told, read = folder / "_build" / builder, StringIO(), []
-    with patch_docutils(), docutils_namespace(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # those of Sphinx and docutils are not ours to mend
+    with patch_docutils(), docutils_namespace():
         app = Sphinx(folder, folder, out, folder / "_build" / "trees", builder, status=None, warning=told)
         app.connect("source-read", lambda app, name, source: read.append(name))
         app.build()

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from ercframe import plugins
+from ercframe import Fusion, plugins
 from ercframe.recipes import load
+from ercframe.registry import Entry, Origin, Registry
 from ercframe.sphinxext.fits import as_formula, inputs_read, partners, promises, sees_future, surroundings
 from ercframe.sphinxext.flow import flow_of
 from ercframe.sphinxext.picture import picture
@@ -71,6 +72,26 @@ class TestFitting:
         assert sees_future(REGISTRY.get("encoder", "bilstm")) is True
         assert sees_future(REGISTRY.get("encoder", "identity")) is False
         assert sees_future(REGISTRY.get("dataset", "synthetic")) is None
+
+
+def test_a_component_at_fault_is_told_and_stops_nothing():
+    class Broken(Fusion):
+        """Cannot be built, ``(N, D)``."""
+
+        name = "broken"
+
+        def __init__(self, config, dataset, streams):
+            raise RuntimeError("no")
+
+        def forward(self, streams, context):
+            raise NotImplementedError
+
+    registry = Registry([Entry(Broken, Origin("mine")), *REGISTRY.entries()])
+    assert {a.refused for a in surroundings(Broken)} == {"RuntimeError: no"}
+    assert (promises(Broken), inputs_read(Broken), sees_future(Broken)) == ({}, ((), ()), None)
+    found = {a.where: a.refused for a in partners(REGISTRY.get("classifier", "linear"), registry)}
+    assert found["fusion/broken"] == "could not be built"
+    assert found["fusion/concat"] == ""
 
 
 class TestFlow:
