@@ -1,6 +1,6 @@
 """What a process of its own finds out by importing PyTorch and every plugin: it may die of it.
 
-``python -m ercframe.doctor.probe ANSWERS JSON`` writes a line of JSON before each step and one with its result, so that
+Run with the arguments ANSWERS and JSON, it writes a line of JSON before each step and one with its result, so that
 the step in which it died is known. ``ercframe.doctor.probing`` starts it.
 """
 

@@ -17,6 +17,12 @@ from typing import IO, Any
 
 TIMEOUT = 60.0
 """Seconds that importing PyTorch, or one plugin, may take."""
+# On the path that this process has: `python -m` would put the current folder on it, whatever lies there.
+_START = """\
+import json, runpy, sys
+sys.path[:] = json.loads(sys.argv[2])["path"]
+runpy.run_module("ercframe.doctor.probe", run_name="__main__", alter_sys=True)
+"""
 _PIECE, _PIECES = 2000, 2  # of what is printed, so much is kept
 _LOOK = 0.2  # seconds between looks at how far it is
 
@@ -71,8 +77,8 @@ def _run(files: Sequence[Path], skip: list[str], timeout: float) -> tuple[list[d
     """One process: its answers, and how it ended."""
     with tempfile.TemporaryDirectory(prefix="ercframe-doctor-") as folder:
         answers = Path(folder) / "answers.jsonl"
-        asked = json.dumps({"files": [str(file) for file in files], "skip": skip})
-        command = [sys.executable, "-m", "ercframe.doctor.probe", str(answers), asked]
+        asked = json.dumps({"path": sys.path, "files": [str(file) for file in files], "skip": skip})
+        command = [sys.executable, "-P", "-c", _START, str(answers), asked]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -92,20 +92,23 @@ def _make_files(into: Path, values: Mapping[str, str]) -> None:
             for file in files:
                 _put(file, into / file.name)
                 made.append(into / file.name)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C, too, leaves nothing
         for path in made:
             path.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise InputError(f"{into} cannot be written: {error.strerror or error}") from None
 
 
 def _put(file: Path, path: Path) -> None:
-    """Move a file to a path where none may be; a link, unlike a move, fails where there is one."""
+    """Give a file its path, where none may be: neither a link nor the mode ``x`` replaces one."""
     try:
         os.link(file, path)
     except FileExistsError:
         raise
     except OSError:  # a file system without links
-        os.rename(file, path)
+        with path.open("xb") as copy:
+            copy.write(file.read_bytes())
 
 
 def _copy(folder: Path, values: Mapping[str, str]) -> None:

@@ -1,6 +1,8 @@
 """``ercframe doctor`` where things are broken: PyTorch, plugins that end the process, copies, places, versions."""
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +41,13 @@ class TestProcesses:
         (tmp_path / "torch").mkdir()
         (tmp_path / "torch" / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGILL)")
         assert messages(doctor(tmp_path)) == ["PyTorch cannot be imported: ended the process (SIGILL)"]
+
+    def test_files_of_the_current_folder_are_not_taken_for_packages(self, tmp_path):
+        (tmp_path / "torch.py").write_text("raise RuntimeError('not me')")
+        command = [sys.executable, "-P", "-m", "ercframe", "doctor", "--json"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert json.loads(done.stdout)["torch"]["version"]
+        assert done.returncode == 0
 
     def test_plugins_that_end_the_process_are_found_one_by_one(self, tmp_path):
         install(tmp_path, "works", GOOD)

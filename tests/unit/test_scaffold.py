@@ -159,6 +159,27 @@ class TestNothingIsLost:
         assert files_in(tmp_path) == ["test_mine.py"]
         assert (tmp_path / "test_mine.py").read_text() == "precious"
 
+    def test_ctrl_c_between_the_files_leaves_nothing(self, tmp_path, monkeypatch):
+        link = os.link
+
+        def interrupted(source, target):
+            if target.name == "test_mine.py":
+                raise KeyboardInterrupt
+            link(source, target)
+
+        monkeypatch.setattr(os, "link", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make("fusion", "mine", NOTHING, into=tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_system_without_links_will_do(self, tmp_path, monkeypatch):
+        def unsupported(source, target):
+            raise OSError(95, "Operation not supported")
+
+        monkeypatch.setattr(os, "link", unsupported)
+        make("fusion", "mine", NOTHING, into=tmp_path)
+        assert "class MineFusion" in (tmp_path / "mine.py").read_text("utf-8")
+
     @pytest.mark.parametrize("package", [False, True])
     def test_nothing_is_left_of_what_failed(self, tmp_path, monkeypatch, package):
         import copier
