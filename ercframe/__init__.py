@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ercframe.data.conversations import Conversation, dialogue_records, read_conversations
     from ercframe.data.describe import describe_turns
     from ercframe.data.dialogue import Dialogue, Utterance, collate
+    from ercframe.data.dialogues import Dialogues
     from ercframe.data.findings import Finding, Place, counted
     from ercframe.data.fitted import Fitted
     from ercframe.data.label_map import relabelling
@@ -68,6 +69,7 @@ _HOMES = {
     "data.conversations": "Conversation dialogue_records read_conversations",
     "data.describe": "describe_turns",
     "data.dialogue": "Dialogue Utterance collate",
+    "data.dialogues": "Dialogues",
     "data.findings": "Finding Place counted",
     "data.fitted": "Fitted",
     "data.label_map": "relabelling",
@@ -104,6 +106,7 @@ __all__ = [
     "Decision",
     "Dialogue",
     "DialogueRecord",
+    "Dialogues",
     "Encoder",
     "Extractor",
     "FeatureArray",

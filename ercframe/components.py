@@ -70,7 +70,11 @@ class Dataset(Component):
 
     @abstractmethod
     def split(self, name: str) -> Sequence[Dialogue]:
-        """The dialogues of ``train``, ``dev`` or ``test``; empty where the corpus has no such split."""
+        """The dialogues of ``train``, ``dev`` or ``test``; empty where the corpus has no such split.
+
+        For a corpus that may not fit into memory, a :class:`~ercframe.data.dialogues.Dialogues`, which reads each
+        dialogue when it is asked for.
+        """
 
     def fingerprint(self) -> str:
         """What changes with the data behind the same settings, such as a digest: a run is resumed on the same only."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from ercframe.blame import blame
 from ercframe.components import Classifier, Fusion, Loss, Part
 from ercframe.data.dialogue import Dialogue, collate
+from ercframe.data.dialogues import all_labels
 from ercframe.errors import InputError, Problem
 from ercframe.model import Learner
 from ercframe.objective import prefix_of
@@ -25,8 +26,9 @@ Result = TypeVar("Result", Streams, FusionOutput, Decision)
 
 def probe_batch(dialogues: Sequence[Dialogue]) -> Batch:
     """A batch of a few dialogues with scored labels, of about eight turns where there are such."""
-    scored = (d for d in dialogues if bool((d.labels >= 0).any()))  # one at a time: a corpus may not fit into memory
-    return collate(heapq.nsmallest(PROBE_DIALOGUES, scored, key=lambda d: abs(len(d) - PROBE_TURNS)))
+    turns = {i: len(labels) for i, labels in enumerate(all_labels(dialogues)) if bool((labels >= 0).any())}
+    chosen = heapq.nsmallest(PROBE_DIALOGUES, turns, key=lambda i: abs(turns[i] - PROBE_TURNS))
+    return collate([dialogues[i] for i in chosen])
 
 
 def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:

@@ -9,6 +9,7 @@ import torch
 
 from ercframe.components import Dataset
 from ercframe.data.dialogue import Dialogue
+from ercframe.data.dialogues import Joined, Selected, all_labels
 from ercframe.errors import InputError
 from ercframe.settings import ProtocolSettings
 
@@ -42,7 +43,7 @@ def divide(dataset: Dataset, settings: ProtocolSettings) -> Splits:
     train, dev, test = (dataset.split(name) for name in ("train", "dev", "test"))
     if settings.name == "paper":
         origin = f"no dev ({len(dev)} dialogues merged into train)" if dev else "no dev"
-        splits = Splits([*train, *dev], [], test, origin)
+        splits = Splits(Joined(train, dev), [], test, origin)
     elif dev:
         splits = Splits(train, dev, test, "the corpus's own")
     else:
@@ -56,16 +57,16 @@ def _carve(train: Sequence[Dialogue], test: Sequence[Dialogue], settings: Protoc
     size = max(1, round(settings.dev_fraction * len(train)))
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(settings.dev_seed)).tolist()
     chosen = set(order[:size])
-    kept = [dialogue for i, dialogue in enumerate(train) if i not in chosen]
-    dev = [dialogue for i, dialogue in enumerate(train) if i in chosen]
-    return Splits(kept, dev, test, f"carved from train: {size} of {len(train)} dialogues")
+    kept, dev = ([i for i in range(len(train)) if (i in chosen) == is_dev] for is_dev in (False, True))
+    origin = f"carved from train: {size} of {len(train)} dialogues"
+    return Splits(Selected(train, kept), Selected(train, dev), test, origin)
 
 
 def _require_scored(splits: Splits, settings: ProtocolSettings) -> None:
     needed = {"train": splits.train, "test": splits.test}
     if settings.name == "heldout":
         needed["dev"] = splits.dev
-    empty = [name for name, dialogues in needed.items() if not any((d.labels >= 0).any() for d in dialogues)]
+    empty = [name for name, dialogues in needed.items() if not any((x >= 0).any() for x in all_labels(dialogues))]
     if empty:
         raise InputError(
             f"protocol '{settings.name}' needs labelled utterances in {', '.join(needed)}; "
@@ -75,5 +76,5 @@ def _require_scored(splits: Splits, settings: ProtocolSettings) -> None:
 
 def count_classes(dialogues: Sequence[Dialogue], classes: int) -> tuple[int, ...]:
     """Scored utterances of each class."""
-    labels = torch.cat([d.labels for d in dialogues])
+    labels = torch.cat(list(all_labels(dialogues)))
     return tuple(torch.bincount(labels[labels >= 0], minlength=classes).tolist())

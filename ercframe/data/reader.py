@@ -59,8 +59,9 @@ class Features:
 
     def pieces(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """All rows, raw, ``(R, D)`` at a time, each piece with its first row."""
-        for start in range(0, len(self.available), standardise.PIECE):
-            yield start, self.rows(start, min(start + standardise.PIECE, len(self.available)))
+        rows, step = len(self.available), standardise.rows_in_a_piece(self.modality.width)
+        for start in range(0, rows, step):
+            yield start, self.rows(start, min(start + step, rows))
 
     def standardised(self, start: int, stop: int, clip: float | None) -> NDArray[np.float32]:
         """Rows with unknown values and missing rows at 0, ``(R, D)``; see :mod:`ercframe.data.standardise`."""

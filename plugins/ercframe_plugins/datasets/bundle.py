@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
 from ercframe import (
     Bundle,
@@ -18,6 +19,7 @@ from ercframe import (
     Dataset,
     DatasetInfo,
     Dialogue,
+    Dialogues,
     InputError,
     LabelMap,
     Utterance,
@@ -101,7 +103,7 @@ class BundleDataset(Dataset):
         """That of the manifest, which has the digest of every file."""
         return self.bundle.fingerprint()
 
-    def split(self, name: str) -> Sequence[Dialogue]:
+    def split(self, name: str) -> Dialogues:
         """The dialogues of a split, read when they are asked for."""
         kept_B = np.add.reduceat(self._kept, self.bundle.offsets[:-1], dtype=np.int64)
         return _Dialogues(self, [int(i) for i in self.bundle.dialogues(name) if kept_B[i]])
@@ -121,11 +123,16 @@ class BundleDataset(Dataset):
             features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in self.features},
             available={m: torch.from_numpy(f.available[start:stop][kept]) for m, f in self.features.items()},
             speaker=torch.from_numpy(self.bundle.speaker_ids(index)[kept]),
-            labels=torch.from_numpy(self.label_N[start:stop][kept].astype(np.int64)),
+            labels=self.labels_of(index),
             utterances=_Utterances(self.bundle, index, kept),
             targets={t: torch.from_numpy(values[start:stop][kept]) for t, values in self.bundle.targets.items()},
             group=self.bundle.group_name(index),
         )
+
+    def labels_of(self, index: int) -> Tensor:
+        """The labels of one dialogue, of the utterances that the model sees, ``(L,)``."""
+        start, stop = self.bundle.rows(index)
+        return torch.from_numpy(self.label_N[start:stop][self._kept[start:stop]].astype(np.int64))
 
     def _values(self, modality: str, start: int, stop: int) -> Any:
         features = self.features[modality]
@@ -137,7 +144,7 @@ class BundleDataset(Dataset):
         )
 
 
-class _Dialogues(Sequence[Dialogue]):
+class _Dialogues(Dialogues):
     """Some dialogues of a bundle, read one at a time."""
 
     def __init__(self, dataset: BundleDataset, indices: list[int]) -> None:
@@ -146,14 +153,11 @@ class _Dialogues(Sequence[Dialogue]):
     def __len__(self) -> int:
         return len(self._indices)
 
-    @overload
-    def __getitem__(self, item: int) -> Dialogue: ...
-    @overload
-    def __getitem__(self, item: slice) -> _Dialogues: ...
-    def __getitem__(self, item: int | slice) -> Dialogue | _Dialogues:
-        if isinstance(item, slice):
-            return _Dialogues(self._dataset, self._indices[item])
-        return self._dataset.dialogue(self._indices[item])
+    def read(self, index: int) -> Dialogue:
+        return self._dataset.dialogue(self._indices[index])
+
+    def labels(self, index: int) -> Tensor:
+        return self._dataset.labels_of(self._indices[index])
 
 
 class _Utterances(Sequence[Utterance]):
