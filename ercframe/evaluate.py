@@ -16,7 +16,7 @@ from ercframe.model import Learner
 from ercframe.nn.precision import at_least_float32
 from ercframe.tensors import Batch, ModelOutput
 
-# Shape letters: N utterances, S scored utterances, C emotions, M modalities, D features.
+# Shape letters: N utterances, S scored utterances, R represented ones, C emotions, M modalities, D features.
 
 
 def batches(dialogues: Sequence[Dialogue], size: int) -> Iterator[Batch]:
@@ -53,7 +53,8 @@ class Record:
         probabilities: ``(N, C)``.
         weights: the fusion's and the classifier's weights, ``(N, M)`` for ``"modality"``.
         heads: probabilities of the losses' auxiliary heads, ``(N, C)`` each.
-        representations: ``"joint"`` and ``"modality.NAME"``, ``(N, D)`` each.
+        representations: ``"joint"`` and ``"modality.NAME"``, ``(R, D)`` each: of the first R utterances, which are
+            all of them up to :data:`REPRESENTED`.
     """
 
     probabilities: Tensor
@@ -62,10 +63,15 @@ class Record:
     representations: Mapping[str, Tensor]
 
 
+REPRESENTED = 10_000
+"""Utterances whose representations are kept; once there are as many, those of further batches are not."""
+
+
 @torch.inference_mode()
 def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device) -> Record:
     """Run the model over ``dialogues`` and keep what reports are made of."""
     kept: dict[str, dict[str, list[Tensor]]] = {"probabilities": {}, "weights": {}, "heads": {}, "representations": {}}
+    represented = 0
     for _, output in _outputs(learner, dialogues, size, device):
         heads = learner.objective.predictions(output)
         by_modality = {f"modality.{name}": x for name, x in output.fused.by_modality.items()}
@@ -73,8 +79,9 @@ def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: t
             "probabilities": {"": at_least_float32(output.decision.logits).softmax(dim=-1)},
             "weights": {**output.fused.weights, **output.decision.weights},
             "heads": {name: at_least_float32(logits).softmax(dim=-1) for name, logits in heads.items()},
-            "representations": {"joint": output.fused.joint, **by_modality},
+            "representations": {"joint": output.fused.joint, **by_modality} if represented < REPRESENTED else {},
         }
+        represented += len(output.fused.joint)
         for part, tensors in parts.items():
             for name, x in tensors.items():
                 kept[part].setdefault(name, []).append(x.float().cpu())

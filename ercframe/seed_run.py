@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ercframe.build import Experiment
+from ercframe.data.dialogues import all_labels
 from ercframe.errors import RunError
 from ercframe.evaluate import record, rows, score
 from ercframe.runs import SeedFolder
@@ -116,7 +117,8 @@ class SeedRun(Caretaker):
                 found = record(state.learner, dialogues, size, device)
                 predictions += list(rows(found, dialogues, split, labels))
                 representations |= {f"{split}.{name}": x for name, x in found.representations.items()}
-                representations[f"{split}.label"] = torch.cat([dialogue.labels for dialogue in dialogues])
+                rows_kept = len(found.representations["joint"])
+                representations[f"{split}.label"] = torch.cat(list(all_labels(dialogues)))[:rows_kept]
         self.folder.write_predictions(predictions)
         self.folder.write_representations(representations)
         self.folder.write_metrics(map(_row, self.epochs))

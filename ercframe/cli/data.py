@@ -131,16 +131,26 @@ def show(bundle: BundleFolder) -> None:
 
 
 @commands.command("check")
-def check(bundle: BundleFolder, all_places: AllPlaces = False) -> None:
-    """Check a bundle for damage, faults of labels and features, and leaks between splits.
+def check(
+    bundle: BundleFolder,
+    all_places: AllPlaces = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the findings, with every place, to a file.")
+    ] = None,
+) -> None:
+    """Check a bundle for damage, faults of labels and features, and leaks of the answer or between splits.
 
     Exits with 1 if there are errors, otherwise with 0.
     """
     from ercframe.cli.data_tables import print_findings
     from ercframe.data.check import check_bundle
+    from ercframe.data.findings import as_json
+    from ercframe.files import write_json
 
     with _working() as on_step:
         findings = check_bundle(bundle, on_step)
+    if json_file is not None:
+        write_json(json_file, as_json(findings))
     print_findings(findings, every_place=all_places, summary=str(bundle))
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from ercframe.errors import InputError
 
 Moment = tuple[str, float, float]
 """What was said, from when to when."""
+_SAME_TURNS = 3
+"""So many turns with words are hardly said twice in the same way."""
 
 
 def check_dialogues(bundle: Bundle) -> Iterator[Finding]:
@@ -44,6 +47,7 @@ class _Seen:
     utterances: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
     speakers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     moments: dict[Moment, dict[str, Place]] = field(default_factory=lambda: defaultdict(dict))
+    wordings: dict[bytes, dict[str, Place]] = field(default_factory=lambda: defaultdict(dict))
     differing: list[Place] = field(default_factory=list)
     back: list[Place] = field(default_factory=list)
     ends_first: list[Place] = field(default_factory=list)
@@ -59,6 +63,10 @@ def _look_at(bundle: Bundle, index: int, record: Mapping[str, Any], seen: _Seen)
         seen.differing.append(Place(name))
     if (labels < 0).all():
         seen.unscored.append(Place(name))
+    words = [utterance.get("text", "") for utterance in record["utterances"]]
+    if sum(map(bool, words)) >= _SAME_TURNS:
+        digest = hashlib.sha256("\0".join(words).encode()).digest()
+        seen.wordings[digest].setdefault(split, Place(name))
     before = None
     for utterance, label in zip(record["utterances"], labels.tolist(), strict=True):
         place = Place(name, utterance["id"])
@@ -94,6 +102,8 @@ def _leaks(bundle: Bundle, seen: _Seen) -> Iterator[Finding]:
     copies = [place for by_split in seen.moments.values() if len(by_split) > 1 for place in by_split.values()]
     text = "with the same words at the same time as one of another split"
     yield from _places("warning", "in two splits", "utterance", text, copies)
+    twins = [place for by_split in seen.wordings.values() if len(by_split) > 1 for place in by_split.values()]
+    yield from _places("warning", "in two splits", "dialogue", "with the same words as one of another split", twins)
     if bundle.manifest.speakers.are == "sides":
         return  # F and M recur everywhere and are nobody
     people = {name: splits for name, splits in seen.speakers.items() if name}
@@ -101,7 +111,7 @@ def _leaks(bundle: Bundle, seen: _Seen) -> Iterator[Finding]:
     if known:
         listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
         text = f"{len(known):,} of {counted(len(people), 'speaker')} are in train and in another split: {listed}"
-        yield Finding("note", "speakers", text)
+        yield Finding("warning", "speakers", text)
 
 
 def _divided_groups(bundle: Bundle) -> Iterator[Finding]:

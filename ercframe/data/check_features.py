@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ercframe.data import standardise
+from ercframe.data.check_leaks import check_leaks
 from ercframe.data.findings import Finding, Level, counted
 from ercframe.data.reader import Bundle, Features
 from ercframe.errors import InputError
@@ -29,6 +30,7 @@ def check_features(bundle: Bundle, modality: str) -> Iterator[Finding]:
         return
     yield from _values(bundle, modality, features, rows)
     yield from _statistics(bundle, modality, features)
+    yield from check_leaks(bundle, modality, features)
 
 
 @dataclass

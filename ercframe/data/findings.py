@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -45,6 +46,16 @@ class Finding:
 def by_gravity(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first, then warnings, then notes; otherwise in the order found."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def as_json(findings: Iterable[Finding]) -> dict[str, Any]:
+    """Findings as JSON can hold them, the gravest first, with how many there are of each level."""
+    ordered = by_gravity(findings)
+    rows = [
+        {"level": f.level, "topic": f.topic, "message": f.message, "places": [place._asdict() for place in f.places]}
+        for f in ordered
+    ]
+    return {"schema_version": 1, "counts": dict(Counter(f.level for f in ordered)), "findings": rows}
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -179,8 +179,10 @@ def test_the_same_moment_in_two_splits(tmp_path: Path) -> None:
     assert _found(tmp_path / "b", "in two splits") == [("warning", message, ["d1_0", "d3_0"])]
 
 
-def test_speakers_in_two_splits_are_noted_where_they_are_people(folder: Path) -> None:
-    assert _found(folder, "speakers") == [("note", "2 of 4 speakers are in train and in another split: Eve, Ann", [])]
+def test_speakers_in_two_splits_are_told_where_they_are_people(folder: Path) -> None:
+    assert _found(folder, "speakers") == [
+        ("warning", "2 of 4 speakers are in train and in another split: Eve, Ann", [])
+    ]
 
 
 def test_sides_of_a_conversation_are_no_leak(tmp_path: Path) -> None:

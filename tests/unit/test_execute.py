@@ -9,7 +9,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from ercframe import RunError, execute, recipes, seed_run, tensor_files
+from ercframe import RunError, evaluate, execute, recipes, seed_run, tensor_files
 from ercframe.build import assemble
 
 TINY = {
@@ -116,6 +116,19 @@ def test_a_programming_error_in_training_ends_the_bar_and_fails_the_run(experime
         execute.execute(experiment, tmp_path / "runs", reporter)
     assert summary(tmp_path)["status"] == "failed"
     assert reporter.begun == reporter.ended == 1
+
+
+def test_representations_of_a_large_corpus_are_those_of_its_first_utterances(experiment, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "REPRESENTED", 1)
+    monkeypatch.setattr(evaluate, "batches", lambda dialogues, size: (evaluate.collate([d]) for d in dialogues))
+    folder, _ = execute.execute(experiment, tmp_path / "runs", Silent())
+    with safe_open(folder.path / "seed-0" / "representations.safetensors", framework="pt") as file:
+        kept, joint = file.get_tensor("test.label"), file.get_tensor("test.joint")
+    assert len(experiment.splits.test) > 1
+    assert len(joint) == len(kept) == len(experiment.splits.test[0])
+    assert kept.tolist() == experiment.splits.test[0].labels.tolist()
+    predictions = (folder.path / "seed-0" / "predictions.jsonl").read_text()
+    assert all(f'"{dialogue.id}"' in predictions for dialogue in experiment.splits.test)
 
 
 def test_representations_say_which_rows_the_predictions_are_of(experiment, tmp_path):
