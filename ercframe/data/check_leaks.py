@@ -74,8 +74,8 @@ def _targets(modality: str, x_SD: NDArray[np.float32], name: str, values_SK: NDA
     known_S = np.isfinite(values_SK).all(axis=1)
     if known_S.sum() < 2 * _FEWEST:
         return
-    x_SD, values_SK = _unit(x_SD[known_S]), _unit(values_SK[known_S])
-    alike = np.flatnonzero((np.abs(x_SD.T @ values_SK) >= _ALIKE).any(axis=1))
+    correlation_DK = _unit(x_SD[known_S]).T @ _unit(values_SK[known_S])
+    alike = np.flatnonzero((np.abs(correlation_DK) >= _ALIKE).any(axis=1))
     if alike.size:
         text = f"{modality}: {_columns(alike)} agrees with the target {name}, which is to be predicted"
         yield Finding("warning", "leak", text)

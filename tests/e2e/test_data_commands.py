@@ -159,7 +159,7 @@ def test_check_passes_a_sound_bundle(ercframe: Run) -> None:
     bundle(Path("b"))
     code, out, _ = ercframe("check", "b")
     assert code == 0
-    assert out.splitlines()[-1] == "b: 0 errors, 1 warning, 8 notes"
+    assert out.splitlines()[-1] == "b: 0 errors, 2 warnings, 7 notes"
 
 
 def test_check_fails_a_damaged_one(ercframe: Run) -> None:

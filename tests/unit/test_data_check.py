@@ -179,6 +179,18 @@ def test_the_same_moment_in_two_splits(tmp_path: Path) -> None:
     assert _found(tmp_path / "b", "in two splits") == [("warning", message, ["d1_0", "d3_0"])]
 
 
+def test_a_conversation_under_two_names_in_two_splits(tmp_path: Path) -> None:
+    first, second, third, last = dialogues()
+    again = [replace(u, id=f"d3_{i}", start=100.0 + i, end=None) for i, u in enumerate(first.utterances)]
+    bundle(
+        tmp_path / "b",
+        dialogues=(first, second, replace(third, utterances=tuple(again)), last),
+        features={},
+    )
+    text = "2 dialogues with the same words as one of another split"
+    assert ("warning", text, ["d1", "d3"]) in _found(tmp_path / "b", "in two splits")
+
+
 def test_speakers_in_two_splits_are_told_where_they_are_people(folder: Path) -> None:
     assert _found(folder, "speakers") == [
         ("warning", "2 of 4 speakers are in train and in another split: Eve, Ann", [])
