@@ -25,7 +25,7 @@ def described(folder: RunFolder, recipe: str, experiment: Experiment, found: Pre
         recipe: text of the resolved recipe, which is yet to be written.
     """
     files = {**folder.file_digests(), "recipe.yaml": digest(recipe.encode())}
-    return {**_environment(experiment, found), "files": files, "data": _data_digest(experiment)}
+    return {**_environment(experiment, found), "files": files, "data": data_digest(experiment)}
 
 
 def require_same_files(folder: RunFolder) -> None:
@@ -50,7 +50,7 @@ def require_same_experiment(folder: RunFolder, experiment: Experiment, found: Pr
     """
     recorded = _recorded(folder)
     problems = []
-    if recorded["data"] != _data_digest(experiment):
+    if recorded["data"] != data_digest(experiment):
         name = experiment.info.name
         problems.append(Problem("dataset", "", f"must be the data that the run began with (got another '{name}')"))
     began_on = torch.device(recorded["device"]).type
@@ -109,7 +109,7 @@ def _environment(experiment: Experiment, found: Preflight) -> dict[str, Any]:
     return environment(found.device, found.precision.name, _origins(experiment))
 
 
-def _data_digest(experiment: Experiment) -> str:
+def data_digest(experiment: Experiment) -> str:
     """What the data is recognised by: the dataset's own fingerprint, and everything the model is told of it."""
     info, splits = experiment.info, experiment.splits
     told = [

@@ -63,20 +63,22 @@ def _described(epoch: Epoch) -> dict[str, Any]:
     found: dict[str, Any] = {"epoch": epoch.number}
     for split, scores in (("dev", epoch.dev), ("test", epoch.test)):
         if scores:
-            found[split] = _full(scores)
+            found[split] = scores_in_full(scores)
     return found
 
 
-def _full(scores: Scores) -> dict[str, Any]:
+def scores_in_full(scores: Scores) -> dict[str, Any]:
+    """Scores as files keep them: the headline, the F1 of each class and the confusion."""
     return {**scores.headline(), "f1": list(scores.f1), "confusion": [list(row) for row in scores.confusion]}
 
 
 def _over_seeds(seeds: Sequence[dict[str, Any]], way: str) -> dict[str, Any]:
     """Mean and standard deviation of each headline score, for each split."""
     splits = [split for split in ("dev", "test") if split in seeds[0][way]]
-    return {split: {name: _spread(seed[way][split][name] for seed in seeds) for name in HEADLINE} for split in splits}
+    return {split: {name: spread(seed[way][split][name] for seed in seeds) for name in HEADLINE} for split in splits}
 
 
-def _spread(values: Iterable[float]) -> dict[str, float | None]:
+def spread(values: Iterable[float]) -> dict[str, float | None]:
+    """Mean and standard deviation over seeds, with ddof 1; None where there is one value."""
     found = list(values)
     return {"mean": statistics.fmean(found), "std": statistics.stdev(found) if len(found) > 1 else None}

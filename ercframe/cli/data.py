@@ -63,7 +63,7 @@ def import_(
     label_map = read_label_map(labels) if labels is not None else None
     kind: Any = plugins.load(plugin or []).get("importer", importer)
     config = configure(kind, settings or [], modality or [], features)
-    with _working() as on_step:
+    with working() as on_step:
         on_step(f"reading {source}")
         corpus = kind(config).read(source)
         if label_map is not None:
@@ -147,7 +147,7 @@ def check(
     from ercframe.data.findings import as_json
     from ercframe.files import write_json
 
-    with _working() as on_step:
+    with working() as on_step:
         findings = check_bundle(bundle, on_step)
     if json_file is not None:
         write_json(json_file, as_json(findings))
@@ -157,7 +157,7 @@ def check(
 
 
 @contextmanager
-def _working() -> Iterator[Callable[[str], None]]:
+def working() -> Iterator[Callable[[str], None]]:
     """A function that says what is being done, where somebody watches."""
     from rich.console import Console
 

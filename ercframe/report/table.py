@@ -28,7 +28,7 @@ def _seeds(summary: Mapping[str, Any]) -> Table:
     monitor = summary["protocol"]["monitor"]
     short = SHORT[monitor]
     shows_gap = "selected_on_test" in summary["seeds"][0]  # always so under protocol paper
-    table = _table(_title(summary), _caption(summary))
+    table = empty_table(_title(summary), _caption(summary))
     table.add_column("seed", no_wrap=True)
     for name in ("epoch", f"dev\n{short}", *(f"test\n{other}" for other in SHORT.values())):
         table.add_column(name, justify="right", no_wrap=True)
@@ -48,24 +48,24 @@ def _cells(ways: Mapping[str, Any], monitor: str, read: Callable[[Any], float], 
     """The cells of a seed, or of a statistic over seeds, which has no epochs."""
     chosen = ways["selected"]
     yield str(chosen.get("epoch", ""))
-    yield _percent(read(chosen["dev"][monitor])) if "dev" in chosen else "no dev"
-    yield from (_percent(read(chosen["test"][name])) for name in SHORT)
+    yield percent(read(chosen["dev"][monitor])) if "dev" in chosen else "no dev"
+    yield from (percent(read(chosen["test"][name])) for name in SHORT)
     if "selected_on_test" in ways:
         oracle, last = ways["selected_on_test"], ways["last"]
         claimed = read(oracle["test"][monitor])
         yield str(oracle.get("epoch", ""))
-        yield _percent(claimed)
+        yield percent(claimed)
         yield f"{100 * (claimed - read(chosen['test'][monitor])):+.2f}" if gap else ""
-        yield _percent(read(last["test"][monitor]))
+        yield percent(read(last["test"][monitor]))
 
 
 def _per_class(summary: Mapping[str, Any]) -> Table:
     """Mean over seeds of each class's F1 at the chosen epoch."""
     found = [seed["selected"]["test"]["f1"] for seed in summary["seeds"]]
-    table = _table(f"F1 of each class on test, {summary['selection']}, mean over seeds")
+    table = empty_table(f"F1 of each class on test, {summary['selection']}, mean over seeds")
     for label in summary["dataset"]["labels"]:
         table.add_column(label, justify="right")
-    table.add_row(*(_percent(sum(values) / len(values)) for values in zip(*found, strict=True)))
+    table.add_row(*(percent(sum(values) / len(values)) for values in zip(*found, strict=True)))
     return table
 
 
@@ -91,15 +91,15 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
 
     Those of parts, with the part in brackets, are left to ``summary.json``.
     """
-    facts = {name.replace("_", " "): _percent(x) for name, x in summary["dataset"]["facts"].items() if "[" not in name}
+    facts = {name.replace("_", " "): percent(x) for name, x in summary["dataset"]["facts"].items() if "[" not in name}
     return ["Of this corpus: " + ", ".join(f"{name} {value}" for name, value in facts.items())] if facts else []
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def _table(title: str, caption: str | None = None) -> Table:
+def empty_table(title: str, caption: str | None = None) -> Table:
     """An empty table in this page's manner: narrow enough for 80 columns."""
     return Table(
         title=title,

@@ -1,0 +1,63 @@
+"""Command: eval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("eval")(evaluate)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", metavar="MODALITY", help="A modality to hide; repeatable.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="One of the run's seeds; all of them if left out.")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", metavar="SPLIT", help="dev or test.")] = "test",
+    robustness: Annotated[
+        bool,
+        typer.Option("--robustness", help="Score every set of modalities, and go through shares hidden and noise."),
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1; as in the recipe if left out.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result here, too.")] = None,
+    trust_plugins: Annotated[
+        bool, typer.Option("--trust-plugins", help="Run the code of the plugin files in the run folder.")
+    ] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
+    ] = None,
+) -> None:
+    """Score again what a run trained, with modalities hidden, or over all degrees of that.
+
+    Writes RUN/evaluation.json, in place of the one before.
+    """
+    from rich.console import Console
+
+    from ercframe.cli.data import working
+    from ercframe.evaluation import Evaluation
+    from ercframe.files import write_json
+    from ercframe.loading import TrainedRun
+    from ercframe.report.evaluation_table import evaluation_table
+    from ercframe.training.device import choose_device
+
+    trained = TrainedRun.open(run, trust_plugins=trust_plugins, plugin_files=plugin or [])
+    wanted = Evaluation.of(trained, split=split, seed=seed, drop=drop or [], robustness=robustness)
+    named = trained.loaded.recipe.trainer.device
+    where = choose_device(named) if device is None else choose_device(device, "--device")
+    with working() as on_step:
+        found = wanted.run(where, on_step)
+    for path in (run / "evaluation.json", *([json] if json else [])):
+        write_json(path, found)
+    console = Console()
+    console.print(evaluation_table(found))
+    console.print(f"written to {run / 'evaluation.json'}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""An evaluation as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ercframe.report.table import GENERATED, SHORT, empty_table, percent
+
+SAME = 5e-7
+"""Scores nearer to each other than this are the same ones, rounded."""
+
+
+def evaluation_table(found: Mapping[str, Any]) -> RenderableType:
+    """The score with all modalities, with those left that were asked for, and the tables of robustness, in percent.
+
+    Args:
+        found: what ``evaluation.json`` holds.
+    """
+    parts: list[RenderableType] = [_scores(_title(found), list(_rows(found)))]
+    if robustness := found["robustness"]:
+        rows = [(" ".join(entry["modalities"]), entry["over_seeds"]) for entry in robustness["subsets"]]
+        parts += [
+            _scores("Every set of modalities", rows),
+            _curves("wF1 over the share of utterances whose modality is hidden", "rate", robustness["drop_rates"]),
+            _curves("wF1 over the noise, in deviations of each feature", "level", robustness["noise_levels"]),
+        ]
+    return Group(*parts, *(Text(line) for line in _notes(found)))
+
+
+def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield " ".join(found["modalities"]), found["full"]["over_seeds"]
+    if hidden := found["dropped"]:
+        yield f"without {', '.join(hidden['modalities'])}", hidden["over_seeds"]
+
+
+def _scores(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """A row for each condition; the first is what the difference is taken to."""
+    table = empty_table(title)
+    table.add_column("shown")
+    for name in (*SHORT.values(), "difference"):
+        table.add_column(name if name != "difference" else "wF1 to first", justify="right", no_wrap=True)
+    first = rows[0][1]["weighted_f1"]["mean"]
+    for i, (shown, scores) in enumerate(rows):
+        difference = 100 * (scores["weighted_f1"]["mean"] - first)
+        table.add_row(shown, *(_with_std(scores[name]) for name in SHORT), f"{difference:+.2f}" if i else "")
+    return table
+
+
+def _curves(title: str, number: str, curves: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each number, a column for each modality; means over the seeds."""
+    table = empty_table(title)
+    table.add_column(number, justify="right")
+    for curve in curves:
+        several = len(curve["modalities"]) > 1
+        table.add_column("all" if several else curve["modalities"][0], justify="right", no_wrap=True)
+    for points in zip(*(curve["points"] for curve in curves), strict=True):
+        means = [percent(point["over_seeds"]["weighted_f1"]["mean"]) for point in points]
+        table.add_row(f"{points[0][number]:.1f}", *means)
+    return table
+
+
+def _title(found: Mapping[str, Any]) -> str:
+    count = len(found["seeds"])
+    title = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {found['selection']}, "
+    title += f"{count} seeds" if count > 1 else f"seed {found['seeds'][0]['seed']}"
+    return f"{title}\n{GENERATED}" if found["dataset"]["generated"] else title
+
+
+def _notes(found: Mapping[str, Any]) -> Iterator[str]:
+    several = len(found["seeds"]) > 1
+    yield f"In percent{'; mean ± std over the seeds, with ddof 1' if several else ''}."
+    pairs = zip(found["full"]["seeds"], found["recorded"]["seeds"], strict=True)
+    if any(abs(now[name] - then[name]) > SAME for now, then in pairs for name in SHORT):
+        yield (
+            "With all modalities the scores are not those that the run recorded: the device, the precision, the number "
+            "of threads or a version is another."
+        )
+
+
+def _with_std(score: Mapping[str, float | None]) -> str:
+    mean, std = score["mean"], score["std"]
+    assert mean is not None
+    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"

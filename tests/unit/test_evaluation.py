@@ -1,0 +1,178 @@
+"""ercframe eval: the recorded scores again, scores with less to see, and what it refuses."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import yaml
+from small_corpus import bundle, edited
+
+from ercframe import recipes
+from ercframe.build import assemble
+from ercframe.cli.app import run_app
+from ercframe.execute import execute
+
+RECIPE = {
+    "modalities": ["text", "audio"],
+    "dataset": {"type": "synthetic", "train": 8, "dev": 3, "test": 5, "labels": 4},
+    "encoder": {"type": "identity", "width": 4},
+    "fusion": {"type": "gated"},
+    "classifier": {"type": "linear"},
+    "losses": {"task": {"type": "cross_entropy"}},
+    "trainer": {"epochs": 2, "batch_dialogues": 4, "device": "cpu"},
+    "protocol": {"seeds": 2},
+}
+HEADLINE = ("weighted_f1", "accuracy", "macro_f1")
+
+
+class Silent:
+    """Watches a run."""
+
+    def __getattr__(self, name):
+        return lambda *arguments: None
+
+
+def train(folder, **changes):
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(RECIPE | changes))
+    return execute(assemble(recipes.load(folder / "tiny.yaml")), folder / "runs", Silent())[0].path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def found(run, *arguments):
+    assert run_app(["eval", str(run), *arguments]) == 0
+    return json.loads((run / "evaluation.json").read_text())
+
+
+def refused(capsys, run, *arguments):
+    assert run_app(["eval", str(run), *arguments]) == 2
+    assert not (run / "evaluation.json").exists()
+    return capsys.readouterr().err
+
+
+def edit(run, change):
+    summary = json.loads((run / "summary.json").read_text())
+    change(summary)
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_with_nothing_changed_it_finds_what_the_run_recorded(run, split, capsys):
+    evaluation = found(run, "--split", split)
+    recorded = [entry["selected"][split] for entry in json.loads((run / "summary.json").read_text())["seeds"]]
+    assert evaluation["full"]["seeds"] == recorded
+    assert "not those that the run recorded" not in capsys.readouterr().out
+    assert evaluation["dropped"] is evaluation["robustness"] is None
+    assert [entry["seed"] for entry in evaluation["seeds"]] == [0, 1]
+
+
+def test_scores_that_the_run_did_not_record_are_told(run, capsys):
+    edit(run, lambda summary: summary["seeds"][1]["selected"]["test"].update(accuracy=0.99))
+    found(run)
+    assert "the scores are not those that the run recorded" in capsys.readouterr().out
+
+
+def test_a_dropped_modality_no_longer_counts(run, capsys):
+    evaluation = found(run, "--drop", "audio")
+    assert evaluation["dropped"]["modalities"] == ["audio"]
+    assert evaluation["dropped"]["seeds"] != evaluation["full"]["seeds"]
+    assert "without audio" in capsys.readouterr().out
+    mean = sum(seed["accuracy"] for seed in evaluation["dropped"]["seeds"]) / 2
+    assert evaluation["dropped"]["over_seeds"]["accuracy"]["mean"] == pytest.approx(mean)
+
+
+def test_one_seed_has_no_deviation(run, capsys):
+    evaluation = found(run, "--seed", "1")
+    assert [entry["seed"] for entry in evaluation["seeds"]] == [1]
+    assert evaluation["full"]["over_seeds"]["accuracy"]["std"] is None
+    assert "±" not in capsys.readouterr().out
+
+
+def test_robustness_goes_from_everything_to_nothing(run, tmp_path, capsys):
+    evaluation = found(run, "--robustness", "--json", str(tmp_path / "copy.json"))
+    assert json.loads((tmp_path / "copy.json").read_text()) == evaluation
+    full = [{name: seed[name] for name in HEADLINE} for seed in evaluation["full"]["seeds"]]
+    robustness = evaluation["robustness"]
+    alone = {tuple(entry["modalities"]): entry["seeds"] for entry in robustness["subsets"]}
+    assert set(alone) == {("text", "audio"), ("text",), ("audio",)}
+    assert alone["text", "audio"] == full
+    for curve in (*robustness["drop_rates"], *robustness["noise_levels"]):
+        assert curve["points"][0]["seeds"] == full
+    text, audio, every = robustness["drop_rates"]
+    assert (text["modalities"], every["modalities"]) == (["text"], ["text", "audio"])
+    assert [point["rate"] for point in every["points"]] == [i / 10 for i in range(11)]
+    assert text["points"][-1]["seeds"] == alone["audio",]
+    assert audio["points"][-1]["seeds"] == alone["text",]
+    shown = capsys.readouterr().out
+    assert "Every set of modalities" in shown
+    assert "GENERATED DATA" in shown
+
+
+def test_the_same_twice(run):
+    assert found(run, "--robustness", "--seed", "0") == found(run, "--robustness", "--seed", "0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--drop", "audoi"],
+            "--drop must name modalities of the run, text, audio (got 'audoi'; did you mean 'audio'?)",
+        ),
+        (
+            ["--drop", "audio", "--drop", "text"],
+            "--drop must leave a modality of the run, text, audio (got all of them)",
+        ),
+        (["--split", "train"], "--split must be dev or test (got 'train')"),
+        (["--seed", "7"], "--seed must be one of the run's seeds, 0, 1 (got 7)"),
+        (["--device", "cuda:99"], "--device must be a device of this machine"),
+    ],
+)
+def test_wrong_arguments(run, capsys, arguments, told):
+    assert told in refused(capsys, run, *arguments)
+
+
+def test_no_run_folder(tmp_path, capsys):
+    assert "must be a run folder (it has no recipe.yaml)" in refused(capsys, tmp_path)
+
+
+def test_a_run_that_is_not_finished(run, capsys):
+    def change(summary):
+        summary["status"] = "interrupted"
+        summary["seeds"][1]["finished"] = False
+
+    edit(run, change)
+    told = refused(capsys, run)
+    assert f"the run in {run} must be finished (it is interrupted)" in told
+    assert f"ercframe run {run} --resume" in told
+    assert "one of its finished seeds, 0: --seed N" in told
+    assert "seed 1 of the run" in refused(capsys, run, "--seed", "1")
+    assert found(run, "--seed", "0")["full"]
+
+
+def test_paper_has_no_dev(tmp_path, capsys):
+    run = train(tmp_path, protocol={"name": "paper", "seeds": 1})
+    assert "--split dev: the run has no dev" in refused(capsys, run, "--split", "dev")
+
+
+def test_a_bundle_that_is_another_or_gone(tmp_path, capsys):
+    data = tmp_path / "data"
+    bundle(data, dialogues=edited(lambda u: replace(u, label=max(u.label, 0))))
+    run = train(tmp_path, dataset={"type": "bundle", "path": str(data)}, protocol={"seeds": 1})
+    shutil.rmtree(data)
+    assert f"dataset.path: no bundle at {data}" in refused(capsys, run)
+    bundle(data, dialogues=edited(lambda u: replace(u, label=1 - max(u.label, 0))))
+    told = refused(capsys, run)
+    assert f"must be what the run in {run} was trained on (got another 'small': its digest differs)" in told
+    shutil.rmtree(data)
+    bundle(data, dialogues=edited(lambda u: replace(u, label=max(u.label, 0))))
+    assert found(run)["dataset"]["name"] == "small"
