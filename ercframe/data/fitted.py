@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from ercframe.data.array_files import save_arrays
 from ercframe.errors import InputError
 
 _WORDS = "json"
@@ -31,8 +30,7 @@ class Fitted:
 
     def save(self, path: Path) -> None:
         """Write the arrays as safetensors, with the words as JSON in its header."""
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
-        save_file(arrays, path, metadata={_WORDS: json.dumps(self.words, ensure_ascii=False)})
+        save_arrays(path, self.arrays, {_WORDS: json.dumps(self.words, ensure_ascii=False)})
 
     @classmethod
     def open(cls, path: Path) -> Fitted:

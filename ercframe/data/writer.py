@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from ercframe.data import standardise
+from ercframe.data.array_files import save_arrays
 from ercframe.data.corpus_faults import corpus_faults
 from ercframe.data.findings import Finding, counted
 from ercframe.data.index import TARGET, Arrays, build_index, split_rows, split_sizes
@@ -69,7 +69,7 @@ def write_bundle(
         on_step(f"writing {counted(len(corpus.dialogues), 'dialogue')}")
         lines_B = _write_dialogues(folder / DIALOGUES, corpus)
         index, names = build_index(corpus.dialogues, lines_B)
-        save_file(index, folder / INDEX)
+        save_arrays(folder / INDEX, index)
         modalities = {}
         for name, array in corpus.features.items():
             on_step(f"writing {name}, {array.values.shape[0]:,} × {array.values.shape[1]:,}")
@@ -129,14 +129,13 @@ def write_modality(
     rows = train_rows[available_N[train_rows]]
     statistics, constant = standardise.fit(standardise.in_pieces(array.values, rows), array.values.shape[1])
     file = Path("features") / f"{name}.safetensors"
-    (folder / file.parent).mkdir(exist_ok=True)
     tensors: Arrays = {
-        "values": np.ascontiguousarray(array.values),
+        "values": array.values,
         "available": available_N,
         "mean": statistics.mean,
         "scale": statistics.scale,
     }
-    save_file(tensors, folder / file)
+    save_arrays(folder / file, tensors)
     standardisation = Standardisation(
         rows=len(rows), floor=standardise.FLOOR, clip=clip, constant=tuple(constant.tolist())
     )

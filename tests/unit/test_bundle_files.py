@@ -297,3 +297,14 @@ def test_counting_in_words(number: int, words: str) -> None:
 )
 def test_a_place_names_dialogue_and_utterance_once(place: Place, text: str) -> None:
     assert str(place) == text
+
+
+def test_files_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        bundle(tmp_path / "b")
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "b").rglob("*") if path.is_file()]
+    assert len(files) == 5
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o644"}
