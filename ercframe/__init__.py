@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ercframe.data.dialogues import Dialogues
     from ercframe.data.findings import Finding, Place, counted
     from ercframe.data.fitted import Fitted
+    from ercframe.data.intake import Intake, Preparation
     from ercframe.data.label_map import relabelling
     from ercframe.data.npz import NpzFile, describe_features
     from ercframe.data.plain_pickle import read_pickle
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from ercframe.extras import require
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
+    from ercframe.prediction.predictor import Prediction, Predictor, load_predictor
     from ercframe.recipes.label_maps import LabelMap, read_label_map
     from ercframe.recipes.model import Recipe
     from ercframe.registry import Registry
@@ -72,6 +74,7 @@ _HOMES = {
     "data.dialogues": "Dialogues",
     "data.findings": "Finding Place counted",
     "data.fitted": "Fitted",
+    "data.intake": "Intake Preparation",
     "data.label_map": "relabelling",
     "data.npz": "NpzFile describe_features",
     "data.plain_pickle": "read_pickle",
@@ -83,6 +86,7 @@ _HOMES = {
     "extras": "require",
     "layout": "Layout",
     "plugins": "hookimpl",
+    "prediction.predictor": "Prediction Predictor load_predictor",
     "recipes.label_maps": "LabelMap read_label_map",
     "recipes.model": "Recipe",
     "registry": "Registry",
@@ -117,6 +121,7 @@ __all__ = [
     "FusionOutput",
     "Importer",
     "InputError",
+    "Intake",
     "LabelMap",
     "Layout",
     "Loss",
@@ -126,6 +131,9 @@ __all__ = [
     "NotAvailableError",
     "NpzFile",
     "Place",
+    "Prediction",
+    "Predictor",
+    "Preparation",
     "Problem",
     "Reading",
     "Recipe",
@@ -152,6 +160,7 @@ __all__ = [
     "describe_turns",
     "dialogue_records",
     "hookimpl",
+    "load_predictor",
     "nearest",
     "parse_turn",
     "problems_in",

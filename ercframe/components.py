@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ercframe.data.dialogue import Dialogue
 from ercframe.data.fitted import Fitted
+from ercframe.data.intake import Intake
 from ercframe.data.records import Corpus
 from ercframe.data.views import Need, Reading, UtteranceView
 from ercframe.settings import Settings
@@ -80,6 +81,10 @@ class Dataset(Component):
         """What changes with the data behind the same settings, such as a digest: a run is resumed on the same only."""
         return ""
 
+    def intake(self) -> Intake | None:
+        """How new conversations become what it hands out; runs keep it. None, the default: there is no way."""
+        return None
+
 
 class Transform(Component):
     """A change of a training batch, such as hiding a modality. Built from ``(config, dataset)``.
@@ -103,10 +108,13 @@ class Part(Component, nn.Module):
 
     Attributes:
         sees_future: True where an utterance's result may depend on later ones. Live prediction needs it False.
+        causal_help: settings by which ``sees_future`` becomes False, such as ``("encoder.window={future: 0}",)``, for
+            an error; empty where there are none.
         may_be_idle: parameters (names relative to the component) that may get no gradient, each with the reason.
     """
 
     sees_future: bool = False
+    causal_help: ClassVar[tuple[str, ...]] = ()
     may_be_idle: Mapping[str, str] = {}
 
     def __init__(self) -> None:
@@ -327,6 +335,7 @@ __all__ = [
     "Fusion",
     "FusionOutput",
     "Importer",
+    "Intake",
     "Loss",
     "ModelOutput",
     "ModelSpec",

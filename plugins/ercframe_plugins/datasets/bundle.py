@@ -21,7 +21,9 @@ from ercframe import (
     Dialogue,
     Dialogues,
     InputError,
+    Intake,
     LabelMap,
+    Preparation,
     Utterance,
     hookimpl,
     relabelling,
@@ -103,6 +105,18 @@ class BundleDataset(Dataset):
         """That of the manifest, which has the digest of every file."""
         return self.bundle.fingerprint()
 
+    def intake(self) -> Intake:
+        """The extractors that the manifest names, then standardisation as here."""
+        config = self.config
+        return Intake(
+            self.bundle.path,
+            self.bundle.manifest.speakers,
+            {
+                m: Preparation(f.modality, f.statistics, config.standardise, self._clip(m))
+                for m, f in self.features.items()
+            },
+        )
+
     def split(self, name: str) -> Dialogues:
         """The dialogues of a split, read when they are asked for."""
         kept_B = np.add.reduceat(self._kept, self.bundle.offsets[:-1], dtype=np.int64)
@@ -138,10 +152,11 @@ class BundleDataset(Dataset):
         features = self.features[modality]
         if not self.config.standardise:
             return features.filled(start, stop)
+        return features.standardised(start, stop, self._clip(modality))
+
+    def _clip(self, modality: str) -> float | None:
         clip = self.config.clip
-        return features.standardised(
-            start, stop, features.modality.standardisation.clip if clip == "manifest" else clip
-        )
+        return self.features[modality].modality.standardisation.clip if clip == "manifest" else clip
 
 
 class _Dialogues(Dialogues):

@@ -78,6 +78,7 @@ class BiLSTMEncoder(Encoder):
     """
 
     name = "bilstm"
+    causal_help = ("encoder.recurrent=[]",)
     example_configs = (
         {"hidden": 4},
         {"hidden": 4, "layers": 1, "recurrent": ["text"], "project": 6, "attention": "matching", "dropout": 0.0},

@@ -157,6 +157,7 @@ class DialogueRNNEncoder(Encoder):
     """
 
     name = "dialogue_rnn"
+    causal_help = ("encoder.bidirectional=false", "encoder.emotion_attention=false")
     example_configs = (
         {"global_width": 5, "party_width": 4, "emotion_width": 3},
         {"global_width": 5, "party_width": 4, "emotion_width": 3, "listener": True, "per_modality": True},

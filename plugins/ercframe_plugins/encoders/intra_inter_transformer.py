@@ -95,6 +95,7 @@ class IntraInterTransformer(Encoder):
         {"width": 9, "heads": 3, "position_embedding": False, "speaker_embedding": False},
     )
     unread_help = "encoder.streams=intra emits only each modality's own stream."
+    causal_help = ("encoder.window={future: 0}",)
 
     class Config(ComponentConfig):
         width: int = Field(1024, ge=1, description="Features of every stream; must be divisible by heads.")

@@ -1,0 +1,1 @@
+"""Predicting the emotions of conversations that are in no bundle."""
