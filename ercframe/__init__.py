@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from ercframe.extras import require
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
-    from ercframe.prediction.predictor import Prediction, Predictor, load_predictor
+    from ercframe.prediction.opening import load_predictor
+    from ercframe.prediction.predictor import Predictor
+    from ercframe.prediction.results import Prediction
     from ercframe.recipes.label_maps import LabelMap, read_label_map
     from ercframe.recipes.model import Recipe
     from ercframe.registry import Registry
@@ -86,7 +88,9 @@ _HOMES = {
     "extras": "require",
     "layout": "Layout",
     "plugins": "hookimpl",
-    "prediction.predictor": "Prediction Predictor load_predictor",
+    "prediction.opening": "load_predictor",
+    "prediction.predictor": "Predictor",
+    "prediction.results": "Prediction",
     "recipes.label_maps": "LabelMap read_label_map",
     "recipes.model": "Recipe",
     "registry": "Registry",

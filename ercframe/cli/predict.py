@@ -64,7 +64,7 @@ def predict(
         raise InputError(f"--out must be a file, or - to print (got the folder {out})")
     from ercframe.cli import predict_output as output
     from ercframe.data.conversations import read_conversations
-    from ercframe.prediction.predictor import load_predictor
+    from ercframe.prediction.opening import load_predictor
 
     conversations = read_conversations(conversation) if conversation else ()
     predictor = load_predictor(

@@ -19,7 +19,8 @@ from ercframe.data.findings import counted
 from ercframe.data.turn import Turn, parse_turn
 from ercframe.errors import InputError
 from ercframe.prediction.live import LivePredictor
-from ercframe.prediction.predictor import Prediction, Predictor
+from ercframe.prediction.predictor import Predictor
+from ercframe.prediction.results import Prediction
 
 STDIN = "standard input"
 _SHOWN = 5

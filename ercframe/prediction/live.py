@@ -10,7 +10,8 @@ from ercframe.data.conversations import Conversation
 from ercframe.data.turn import Turn
 from ercframe.errors import InputError, Problem
 from ercframe.prediction.features import views
-from ercframe.prediction.predictor import Gathered, Prediction, Predictor
+from ercframe.prediction.predictor import Predictor
+from ercframe.prediction.results import Gathered, Prediction
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,82 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ercframe.build import assemble
-from ercframe.calibration import calibrated, fit_temperature, recorded
+from ercframe.calibration import calibrated
 from ercframe.data.conversations import Conversation
 from ercframe.data.dialogue import Dialogue, Utterance
-from ercframe.data.intake import Intake, read_inputs
+from ercframe.data.intake import Intake
 from ercframe.data.records import UNSCORED
 from ercframe.data.turn import Turn
 from ercframe.errors import InputError
 from ercframe.evaluate import record
 from ercframe.loading import ChosenSeed, TrainedRun
 from ercframe.model import Learner
-from ercframe.prediction.features import DROPPED, Source, open_sources, views
+from ercframe.prediction.features import DROPPED, Source, views
+from ercframe.prediction.results import Gathered, Prediction
 from ercframe.specs import DatasetInfo
-from ercframe.training.device import choose_device
 from ercframe.training.precision import Precision
 
 # Shape letters: L utterances of one dialogue, C emotions, M modalities, D features.
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of one turn.
-
-    Attributes:
-        dialogue: id of the dialogue.
-        utterance: id of the turn.
-        speaker: who speaks.
-        text: what is said.
-        emotion: the most probable one.
-        probabilities: of every emotion, calibrated where the predictor is.
-        modality_weights: share of each modality, where the model says so; they add up to 1.
-        missing: for each modality that the turn lacks, why.
-    """
-
-    dialogue: str
-    utterance: str
-    speaker: str
-    text: str
-    emotion: str
-    probabilities: Mapping[str, float]
-    modality_weights: Mapping[str, float]
-    missing: Mapping[str, str]
-
-    def row(self) -> dict[str, Any]:
-        """As a line of JSON, with the keys of a run's ``predictions.jsonl`` where it has them, too."""
-        optional = {
-            "text": self.text,
-            "modality_weights": {name: round(w, 6) for name, w in self.modality_weights.items()},
-            "missing": dict(self.missing),
-        }
-        return {
-            "dialogue": self.dialogue,
-            "utterance": self.utterance,
-            "speaker": self.speaker,
-            "prediction": self.emotion,
-            "probabilities": {name: round(p, 6) for name, p in self.probabilities.items()},
-            **{key: value for key, value in optional.items() if value},
-        }
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Raw features of some turns of a conversation.
-
-    Attributes:
-        values: ``(L, D)`` for each modality; NaN where unknown.
-        missing: for each turn and modality that it lacks, why.
-    """
-
-    values: Mapping[str, NDArray[np.float32]]
-    missing: Sequence[Mapping[str, str]]
-
-    def __add__(self, later: Gathered) -> Gathered:
-        """These turns, then those."""
-        values = {name: np.concatenate([x_LD, later.values[name]]) for name, x_LD in self.values.items()}
-        return Gathered(values, [*self.missing, *later.missing])
 
 
 @dataclass(frozen=True)
@@ -217,79 +156,3 @@ def as_conversation(turns: Sequence[Turn], id: str = "conversation") -> Conversa
     """Turns as a conversation, with ids for those that have none."""
     named = (turn.model_copy(update={"id": turn.id or f"{id}_{i}"}) for i, turn in enumerate(turns))
     return Conversation(id, tuple(named))
-
-
-def load_predictor(
-    run: str | Path,
-    *,
-    seed: int | None = None,
-    drop: Sequence[str] = (),
-    given: Sequence[str] = (),
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    plugins: Sequence[Path] = (),
-    trust_plugins: bool = False,
-    device: str = "auto",
-) -> Predictor:
-    """Open a run folder to predict with.
-
-    Args:
-        run: the folder.
-        seed: which seed's weights; None takes the best on dev.
-        drop: modalities to do without.
-        given: modalities whose raw features are given with every conversation instead of being extracted.
-        settings: for a modality settings of its extractor to use instead of the recorded ones, such as where its model
-            is now. That the model is the same is checked; what else they change is not.
-        plugins: plugin files that provide an extractor.
-        trust_plugins: whether plugin files in the run folder may be imported, which runs their code.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
-
-    Raises:
-        InputError: the folder cannot be used, or features of new conversations cannot be computed; says what to do.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise InputError(f"device must be auto, cpu, cuda or cuda:1 (got '{device}')")
-    where = choose_device(device, "device")
-    opened = TrainedRun.open(Path(run), trust_plugins=trust_plugins, plugin_files=plugins)
-    info, intake = _inputs(opened)
-    if intake is None:
-        raise InputError(
-            f"the run in {run} cannot predict new conversations: its dataset, '{opened.loaded.recipe.dataset.name}', "
-            "has no way to compute their features; train on a bundle whose features were extracted"
-        )
-    chosen = opened.choose_seed(seed)
-    sources = open_sources(intake, opened.loaded.registry, drop, given, settings, str(where))
-    learner, epoch = opened.learner(chosen.seed, info, where)
-    return Predictor(
-        run=opened,
-        seed=chosen,
-        epoch=epoch,
-        info=info,
-        intake=intake,
-        sources=sources,
-        learner=learner,
-        device=where,
-        precision=opened.precision(where),
-        temperature=_temperature(opened, chosen.seed, info.labels),
-    )
-
-
-def _inputs(run: TrainedRun) -> tuple[DatasetInfo, Intake | None]:
-    """What the run kept; of a run that an earlier version made, what its data says now."""
-    try:
-        return read_inputs(run.folder.path)
-    except FileNotFoundError:
-        pass
-    try:
-        experiment = assemble(run.loaded)
-    except InputError as error:
-        raise InputError(
-            f"the run in {run.folder.path} was made by a version of ercframe that kept nothing for predicting, and its "
-            f"data cannot be opened: {error.title}",
-            error.problems,
-        ) from None
-    return experiment.info, experiment.dataset.intake()
-
-
-def _temperature(run: TrainedRun, seed: int, labels: Sequence[str]) -> float | None:
-    rows = run.folder.seed(seed).read_predictions("dev")
-    return fit_temperature(*recorded(rows, labels)) if rows else None
