@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,7 +48,11 @@ def add_modality(
         modality = write_modality(work, name, array, bundle.utterance_rows("train"), standardise.CLIP)
         files = [_move(work / modality.file, bundle.path, f"features/{name}", ".safetensors", old)]
         if (work / FITTED).is_file():
-            files.append(_move(work / FITTED, bundle.path, f"features/{name}", f".{FITTED}", old))
+            copy = (
+                work / f"copy.{FITTED}"
+            )  # the next attempt needs what was learnt if this one ends before the manifest
+            shutil.copyfile(work / FITTED, copy)
+            files.append(_move(copy, bundle.path, f"features/{name}", f".{FITTED}", old))
         update = {**told, "file": files[0], "fitted": files[1] if len(files) > 1 else ""}
         manifest = _with(old, name, modality.model_copy(update=update), bundle.path)
         write_text(bundle.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
