@@ -141,7 +141,15 @@ def _array(content: Any, dtype: Any, shape: Any, order: Order, spend: Spend) -> 
         raise NotPlainError(f"an array of {size * dtype.itemsize:,} bytes must come with them (got {len(raw):,})")
     if not size:
         return np.empty(0, dtype).reshape(shape)
+    if dtype.kind == "U":
+        _check_text(np.frombuffer(raw, np.dtype(np.uint32).newbyteorder(dtype.byteorder)))
     return np.frombuffer(raw, dtype).reshape(shape, order=order)
+
+
+def _check_text(codes: np.ndarray[Any, Any]) -> None:
+    """Refuse numbers that are no characters, at which NumPy ends with a SystemError, and halves of surrogate pairs."""
+    if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any():
+        raise NotPlainError("an array of text must hold characters")
 
 
 def _reconstruct(spend: Spend, kind: Any, shape: Any, code: Any) -> Unfinished:

@@ -235,6 +235,8 @@ DAMAGED: dict[str, bytes] = {
     "items for a number": b"I1\nI2\na.",
     "an array with too few bytes": ARRAY + b"(I1\n(I9\nt" + FLOATS + b"I00\nC\x08" + bytes(8) + b"tb.",
     "an array with a negative shape": ARRAY + b"(I1\n(I-1\nt" + FLOATS + b"I00\nC\x08" + bytes(8) + b"tb.",
+    "an array of text with a number that is no character": pickle.dumps(np.frombuffer(b"\xff\xff\xff\x7f", "<U1")),
+    "an array of text with half of a surrogate pair": pickle.dumps(np.frombuffer(b"\0\0\xd8\0", ">U1")),
     "an array without a type": ARRAY + b"(I1\n(I1\ntNI00\nC\x08" + bytes(8) + b"tb.",
 }
 
