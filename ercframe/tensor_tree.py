@@ -18,8 +18,11 @@ def pack(tree: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
         TypeError: something in the tree is neither of these nor a tensor, number, text, True, False or None.
     """
     if isinstance(tree, Tensor):
-        tensors[path] = tree
-        return {"tensor": path}
+        name = (
+            path if path not in tensors else f"{path}#{len(tensors)}"
+        )  # the path of {"a/b": …} is that of {"a": {"b": …}}
+        tensors[name] = tree
+        return {"tensor": name}
     if isinstance(tree, dict):
         return {"dict": [[pack(k, {}), pack(v, tensors, f"{path}/{k}")] for k, v in tree.items()]}
     if isinstance(tree, list | tuple):

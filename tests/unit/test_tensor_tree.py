@@ -34,6 +34,12 @@ def test_an_optimizer_survives_being_saved(tmp_path, make):
     torch.testing.assert_close(found["optimizer"], optimizer.state_dict(), rtol=0, atol=0)
 
 
+def test_keys_with_the_same_path_keep_their_tensors_apart():
+    tree = {"a/b": torch.zeros(1), "a": {"b": torch.ones(1)}, 1: torch.full((1,), 2.0), "1": torch.full((1,), 3.0)}
+    tensors = {}
+    torch.testing.assert_close(unpack(pack(tree, tensors), tensors), tree, rtol=0, atol=0)
+
+
 def test_what_cannot_be_saved_is_named():
     with pytest.raises(TypeError, match=r"/a/0 must be made of .* \(got <class 'set'>\)"):
         pack({"a": [{1, 2}]}, {})
