@@ -63,12 +63,15 @@ class Precision:
     @contextmanager
     def matmuls(self) -> Iterator[None]:
         """Where all of a run belongs: inside, float32 matrix products are rounded as ``tf32`` says, or not at all."""
-        before = torch.get_float32_matmul_precision()
+        cudnn = torch.backends.cudnn
+        before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
         torch.set_float32_matmul_precision("high" if self.name == "tf32" else "highest")
+        cudnn.allow_tf32 = self.name == "tf32"  # those of an LSTM or GRU, which PyTorch would round without being asked
         try:
             yield
         finally:
-            torch.set_float32_matmul_precision(before)
+            torch.set_float32_matmul_precision(before[0])
+            cudnn.allow_tf32 = before[1]
 
 
 def _has_bf16() -> bool:

@@ -70,10 +70,13 @@ def test_training_and_scoring_in_bf16_leave_no_autocast_behind(experiment):
 
 @pytest.mark.parametrize(("name", "inside"), [("tf32", "high"), ("fp32", "highest")])
 def test_the_rounding_of_float32_products_is_set_for_a_run_and_restored(name, inside):
-    before = torch.get_float32_matmul_precision()
+    def rounding() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = rounding()
     with Precision(name, "cuda").matmuls():
-        assert torch.get_float32_matmul_precision() == inside
-    assert torch.get_float32_matmul_precision() == before
+        assert rounding() == (inside, name == "tf32")
+    assert rounding() == before
 
 
 def test_only_fp16_scales_the_loss():
