@@ -31,7 +31,7 @@ from ercframe.training.precision import Precision
 
 @dataclass(frozen=True)
 class Predictor:
-    """One seed of a run, ready to predict; :func:`load_predictor` makes one.
+    """One seed of a run, ready to predict; :func:`~ercframe.prediction.opening.load_predictor` makes one.
 
     Attributes:
         run: where it comes from.
@@ -71,7 +71,7 @@ class Predictor:
         """Predict the emotion of every turn of one conversation.
 
         Args:
-            turns: a conversation as :func:`ercframe.read_conversations` gives it, or just its turns.
+            turns: a conversation as :func:`~ercframe.data.conversations.read_conversations` gives it, or just its turns.
             media: folder to which the paths of recordings are relative.
             features: raw features, ``(L, D)``, NaN where unknown, of modalities that were declared as given.
 
