@@ -71,7 +71,8 @@ class Predictor:
         """Predict the emotion of every turn of one conversation.
 
         Args:
-            turns: a conversation as :func:`~ercframe.data.conversations.read_conversations` gives it, or just its turns.
+            turns: a conversation as :func:`~ercframe.data.conversations.read_conversations` gives it, or just its
+                turns.
             media: folder to which the paths of recordings are relative.
             features: raw features, ``(L, D)``, NaN where unknown, of modalities that were declared as given.
 
