@@ -1,0 +1,1 @@
+"""Statistics over dialogues and seeds, on NumPy arrays."""
