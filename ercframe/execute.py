@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -159,7 +160,7 @@ class _Run:
                     self._keep("failed")
                 if isinstance(error, DivergedError) and not error.operation:
                     raise RunError(
-                        f"{error}\nTo find the operation: ercframe run {self.folder.path} --anomaly"
+                        f"{error}\nTo find the operation: ercframe run {shlex.quote(str(self.folder.path))} --anomaly"
                     ) from error
                 if isinstance(error, OSError):
                     raise RunError(
@@ -204,6 +205,7 @@ class _Run:
             raise InputError(f"--anomaly needs a run whose loss diverged (that in {self.folder.path} did not)")
         with self.signals.listening(), self.found.precision.matmuls():
             self._seed_run(Replay, diverged[0]).train()
+        raise RunError(f"seed {diverged[0]} must have an epoch left to repeat (got a state at its end)")
 
     def _seed_run(self, kind: type[SeedRun], seed: int) -> SeedRun:
         folder, device = self.folder.seed(seed), self.found.device
@@ -217,4 +219,4 @@ class _Run:
 
 def resume_command(folder: RunFolder) -> str:
     """What to type to go on with a run."""
-    return f"ercframe run {folder.path} --resume"
+    return f"ercframe run {shlex.quote(str(folder.path))} --resume"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -91,7 +92,7 @@ def _refused(folder: RunFolder, problems: list[Problem]) -> InputError:
     return InputError(
         f"the run in {folder.path} cannot be resumed",
         problems,
-        f"Put back what was changed, or begin a new run: ercframe run {folder.path}",
+        f"Put back what was changed, or begin a new run: ercframe run {shlex.quote(str(folder.path))}",
     )
 
 

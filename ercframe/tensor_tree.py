@@ -18,9 +18,8 @@ def pack(tree: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
         TypeError: something in the tree is neither of these nor a tensor, number, text, True, False or None.
     """
     if isinstance(tree, Tensor):
-        name = (
-            path if path not in tensors else f"{path}#{len(tensors)}"
-        )  # the path of {"a/b": …} is that of {"a": {"b": …}}
+        # {"a/b": …} and {"a": {"b": …}} have the same path.
+        name = path if path not in tensors else f"{path}#{len(tensors)}"
         tensors[name] = tree
         return {"tensor": name}
     if isinstance(tree, dict):

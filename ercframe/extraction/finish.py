@@ -48,9 +48,8 @@ def add_modality(
         modality = write_modality(work, name, array, bundle.utterance_rows("train"), standardise.CLIP)
         files = [_move(work / modality.file, bundle.path, f"features/{name}", ".safetensors", old)]
         if (work / FITTED).is_file():
-            copy = (
-                work / f"copy.{FITTED}"
-            )  # the next attempt needs what was learnt if this one ends before the manifest
+            # Not the file itself: if this attempt ends before the manifest, the next one needs what was learnt.
+            copy = work / f"copy.{FITTED}"
             shutil.copyfile(work / FITTED, copy)
             files.append(_move(copy, bundle.path, f"features/{name}", f".{FITTED}", old))
         update = {**told, "file": files[0], "fitted": files[1] if len(files) > 1 else ""}

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from safetensors import safe_open
 
 from ercframe import RunError, evaluate, execute, recipes, seed_run, tensor_files
 from ercframe.build import assemble
+from ercframe.runs import RunFolder
 
 TINY = {
     "modalities": ["text", "audio"],
@@ -145,3 +147,20 @@ def test_representations_say_which_rows_the_predictions_are_of(experiment, tmp_p
     assert [experiment.info.labels[label] for label in kept.tolist() if label >= 0] == predicted
     assert set(rows[0]["heads"]) == {"aux.text", "aux.audio"}
     assert set(rows[0]["heads"].values()) <= set(experiment.info.labels)
+
+
+def test_a_state_past_the_epoch_that_diverged_is_not_taken_for_a_new_run(experiment, tmp_path):
+    class Stops(Silent):
+        def epoch_done(self, seed, epoch, is_best):
+            """Stop after the last epoch, so that the state has none left."""
+            if epoch.number == TINY["trainer"]["epochs"]:
+                ctrl_c()
+
+    folder, _ = execute.execute(experiment, tmp_path / "runs", Stops())
+    folder.seed(0).write_divergence({"epoch": 2})
+    with pytest.raises(RunError, match=r"seed 0 must have an epoch left to repeat \(got a state at its end\)"):
+        execute.replay(folder.path, Silent())
+
+
+def test_the_command_to_go_on_can_be_typed(tmp_path):
+    assert execute.resume_command(RunFolder(Path("my runs/one"))) == "ercframe run 'my runs/one' --resume"
