@@ -90,7 +90,7 @@ def make_durable(path: Path) -> None:
 def alone(folder: Path, wait: bool) -> Iterator[bool]:
     """Keep other processes that ask the same out of a folder, until the block ends or the process does.
 
-    Where the system has no ``flock``, nobody is kept out.
+    Where the system has no ``flock``, or the file system no locks, nobody is kept out.
 
     Args:
         folder: must be there.
@@ -110,6 +110,8 @@ def alone(folder: Path, wait: bool) -> Iterator[bool]:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
+        except OSError:  # a file system without locks
+            yield True
         else:
             yield folder.exists() and folder.stat().st_ino == os.fstat(handle).st_ino  # another may have removed it
     finally:
