@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -40,14 +41,14 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _scores(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     """A row for each condition; the first is what the difference is taken to."""
-    table = empty_table(title)
+    table = empty_table(escape(title))
     table.add_column("shown")
     for name in (*SHORT.values(), "difference"):
         table.add_column(name if name != "difference" else "wF1 to first", justify="right", no_wrap=True)
     first = rows[0][1]["weighted_f1"]["mean"]
     for i, (shown, scores) in enumerate(rows):
         difference = 100 * (scores["weighted_f1"]["mean"] - first)
-        table.add_row(shown, *(_with_std(scores[name]) for name in SHORT), f"{difference:+.2f}" if i else "")
+        table.add_row(escape(shown), *(_with_std(scores[name]) for name in SHORT), f"{difference:+.2f}" if i else "")
     return table
 
 
@@ -57,7 +58,7 @@ def _curves(title: str, number: str, curves: Sequence[Mapping[str, Any]]) -> Tab
     table.add_column(number, justify="right")
     for curve in curves:
         several = len(curve["modalities"]) > 1
-        table.add_column("all" if several else curve["modalities"][0], justify="right", no_wrap=True)
+        table.add_column("all" if several else escape(curve["modalities"][0]), justify="right", no_wrap=True)
     for points in zip(*(curve["points"] for curve in curves), strict=True):
         means = [percent(point["over_seeds"]["weighted_f1"]["mean"]) for point in points]
         table.add_row(f"{points[0][number]:.1f}", *means)

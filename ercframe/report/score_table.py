@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -26,14 +27,15 @@ def score_table(found: Mapping[str, Any]) -> RenderableType:
 
 def _scores(found: Mapping[str, Any]) -> Table:
     title = f"{found['predictions']['file']} on {found['bundle']['corpus']}, {found['split']}"
-    table = empty_table(f"{title}: {found['turns']:,} turns, {found['dialogues']:,} dialogues")
-    for name, justify in (("score", "left"), ("", "right"), ("95 % interval", "right"), ("turns", "right")):
-        table.add_column(name, justify="left" if justify == "left" else "right", no_wrap=True)
+    table = empty_table(f"{escape(title)}: {found['turns']:,} turns, {found['dialogues']:,} dialogues")
+    table.add_column("score", no_wrap=True)
+    for name in ("", "95 % interval", "turns"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, entry in found["scores"].items():
         table.add_row(name.replace("_", " ").replace("f1", "F1"), *_cells(entry), f"{found['turns']:,}")
     table.add_section()
     for name, entry in found["f1"].items():
-        table.add_row(f"F1 {name}", *_cells(entry), f"{entry['support']:,}")
+        table.add_row(f"F1 {escape(name)}", *_cells(entry), f"{entry['support']:,}")
     return table
 
 
@@ -49,7 +51,7 @@ def _slices(found: Mapping[str, Any]) -> Table:
             table.add_section()
         scores = one["scores"]
         cells = (*_cells(scores["weighted_f1"]), percent(scores["accuracy"]["value"]), f"{one['turns']:,}")
-        table.add_row(one["by"] if one["by"] != last else "", one["name"], *cells)
+        table.add_row(one["by"] if one["by"] != last else "", escape(one["name"]), *cells)
         last = one["by"]
     return table
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
+from ercframe.metrics import HEADLINE as OUR_HEADLINE
 from ercframe.metrics import Scores
 from ercframe.statistics.bootstrap import bootstrap, percentile_interval
 from ercframe.statistics.confusion import HEADLINE, class_f1, confusion_by, headline
@@ -85,6 +86,10 @@ def test_scores_are_those_of_torchmetrics(classes):
     assert headline(confusion) == pytest.approx([getattr(expected, name) for name in HEADLINE], abs=1e-6)
     assert np.nan_to_num(class_f1(confusion)) == pytest.approx(expected.f1, abs=1e-6)
     assert bool(np.isnan(class_f1(confusion)[-1])) or not absent
+
+
+def test_the_headline_is_that_of_runs():
+    assert HEADLINE == OUR_HEADLINE
 
 
 def test_many_confusions_are_scored_as_each_alone():

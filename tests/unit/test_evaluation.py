@@ -176,3 +176,17 @@ def test_a_bundle_that_is_another_or_gone(tmp_path, capsys):
     shutil.rmtree(data)
     bundle(data, dialogues=edited(lambda u: replace(u, label=max(u.label, 0))))
     assert found(run)["dataset"]["name"] == "small"
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_the_predictions_of_a_run_are_a_file_for_score(tmp_path, split):
+    data, out = tmp_path / "data", tmp_path / "score.json"
+    bundle(data, dialogues=edited(lambda u: replace(u, label=max(u.label, 0))))
+    run = train(tmp_path, dataset={"type": "bundle", "path": str(data)}, protocol={"seeds": 1})
+    file = run / "seed-0" / "predictions.jsonl"
+    assert run_app(["score", str(file), "--bundle", str(data), "--split", split, "--json", str(out)]) == 0
+    scored = json.loads(out.read_text())
+    recorded = json.loads((run / "summary.json").read_text())["seeds"][0]["selected"][split]
+    assert scored["confusion"] == recorded["confusion"]
+    for name in HEADLINE:
+        assert scored["scores"][name]["value"] == pytest.approx(recorded[name], abs=1e-6)

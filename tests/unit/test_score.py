@@ -1,6 +1,7 @@
 """ercframe score: anybody's predictions, slices, and what is said of files that do not fit."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -27,11 +28,15 @@ def conversations():
     )
 
 
-@pytest.fixture
-def data(tmp_path):
+def make_bundle(path):
     kept = tuple(replace(d, split="train") if d.id == "d4" else d for d in dialogues())
     cut = tuple(replace(d, utterances=tuple(replace(u, targets={}) for u in d.utterances)) for d in kept)
-    bundle(tmp_path / "data", dialogues=(*cut, *conversations()), features={})
+    bundle(path, dialogues=(*cut, *conversations()), features={})
+
+
+@pytest.fixture
+def data(tmp_path):
+    make_bundle(tmp_path / "data")
     return tmp_path / "data"
 
 
@@ -117,6 +122,15 @@ def test_slices_divide_the_scored_turns(data):
     assert by["position"] == {"first turn": (2, 1.0), "later turns": (8, 0.875)}
     assert by["dialogue length"] == {"1 to 5 turns": (4, 0.75), "6 to 10 turns": (6, 1.0)}
     assert by["speaker"] == {"(others)": (10, 0.9)}
+
+
+def test_names_are_shown_as_they_are(data, capsys, monkeypatch):
+    monkeypatch.setattr("ercframe.slices.FEWEST", 1)
+    monkeypatch.setitem(TURNS, "t2", [("[/Bob]", label) for _, label in TURNS["t2"]])
+    shutil.rmtree(data)
+    make_bundle(data)
+    scored(data, lines())
+    assert "[/Bob]" in capsys.readouterr().out
 
 
 def test_speakers_with_enough_turns_have_a_slice_and_sides_none(data, monkeypatch):
