@@ -64,14 +64,13 @@ def check_components(
 
 
 def told(examined: Sequence[Examined]) -> Iterator[str]:
-    """What was found, line by line: failures in full, the others counted, what was left out with its reason."""
+    """What was found, line by line: each failure once in full, the rest counted, what was left out with its reason."""
     for one in examined:
         own = counts([one])
         yield f"{one.title}: {_summed(own)}"
-        for status in ("failed", "known", "skipped"):
-            for result in one.results:
-                if result.outcome.status == status:
-                    yield from _failure(result) if status == "failed" else _left_out(result)
+        yield from _failures([result for result in one.results if result.outcome.status == "failed"])
+        for status in ("known", "skipped"):
+            yield from (_left_out(result) for result in one.results if result.outcome.status == status)
         if one.refusals:
             yield f"  not tried in {len(one.refusals)} of {one.scenes} scenes, which it refuses:"
             yield from (f"    {scene}: {words}" for scene, words in one.refusals.items())
@@ -86,11 +85,20 @@ def _summed(found: Mapping[Any, int]) -> str:
     return ", ".join(kept)
 
 
-def _left_out(result: Result) -> Iterator[str]:
-    yield f"  {result.outcome.status:8}{result.case.check.__name__}: {result.outcome.message}"
+def _left_out(result: Result) -> str:
+    return f"  {result.outcome.status:8}{result.case.check.__name__}: {result.outcome.message}"
 
 
-def _failure(result: Result) -> Iterator[str]:
+def _failures(failed: Sequence[Result]) -> Iterator[str]:
+    """What was got is told once, however many checks got it: a misspelt attribute fails nearly all of them."""
+    by_message: dict[str, list[Result]] = {}
+    for result in failed:
+        by_message.setdefault(result.outcome.message, []).append(result)
+    for first, *others in by_message.values():
+        yield from _failure(first, [other.case.check.__name__ for other in others])
+
+
+def _failure(result: Result, alike: Sequence[str]) -> Iterator[str]:
     asks, why = explained(result.case.check)
     outcome = result.outcome
     yield ""
@@ -101,6 +109,8 @@ def _failure(result: Result) -> Iterator[str]:
     if outcome.smallest is not None:
         yield from _block("shown by", outcome.smallest.words())
         yield f"          {'':9}{outcome.smallest.python()}"
+    if alike:
+        yield from _block("also", f"the same fails {len(alike)} more: {', '.join(alike)}")
     yield ""
 
 

@@ -81,6 +81,17 @@ def test_a_fault_is_told_with_its_reason_and_the_smallest_input(write, capsys):
     ]
 
 
+def test_one_mistake_that_fails_many_checks_is_told_once(write, capsys):
+    assert run_app(["check", write(SUM.replace("{joint}", "self.lniear(x_ND)"))]) == 1
+    out = capsys.readouterr().out
+    assert out.count("AttributeError: 'SumFusion' object has no attribute 'lniear'") == 1
+    assert out.count("  FAILED  ") == 1
+    failed = int(out.splitlines()[-1].split(" failed")[0].split()[-1])
+    assert failed > 10
+    told = " ".join(out[out.index("          also ") :].split())
+    assert told.startswith(f"also the same fails {failed - 1} more: gaps_are_not_read, order_of_dialogues_is_free, ")
+
+
 def test_it_is_told_as_json_too(write, tmp_path):
     assert run_app(["check", write(CENTRED), "--json", "found.json"]) == 1
     found = json.loads((tmp_path / "found.json").read_text())
