@@ -138,6 +138,13 @@ def test_faults_are_found(tmp_path: Path) -> None:
     }
 
 
+def test_an_utterance_in_two_splits_is_found_though_another_begins_and_ends_with_it(tmp_path: Path) -> None:
+    (copied,) = [line for line in TRAIN if line[3:5] == (1, 0)]
+    between = ("Nothing of the kind.", *copied[1:3], 2, 0, *copied[5:])
+    _, message, _ = _findings(_read(_write(tmp_path, train=[*TRAIN, between])))["in two splits"]
+    assert message == "1 utterance in two splits: train_1_0 is test_0_0"
+
+
 # What may be wrong
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations
 
 from ercframe import Finding, Place, counted
 from ercframe_plugins.importers.meld_annotations import Row, by_dialogue
@@ -47,7 +47,7 @@ def _copies(rows: Sequence[Row]) -> Iterator[Finding]:
     copies = [
         (first, other)
         for same in moments.values()
-        for first, other in pairwise(same)
+        for first, other in combinations(same, 2)
         if first.split != other.split and difflib.SequenceMatcher(None, first.text, other.text).ratio() > SAME_WORDS
     ]
     if copies:
