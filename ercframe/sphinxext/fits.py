@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from ercframe.tensors import Stream
 from ercframe.testing import example_dataset
 from ercframe.testing.scenes import Scene, scenes
 from ercframe.testing.trial import TRIALS, Trial
+from ercframe.training.device import one_thread
 
 BEFORE = {"fusion": "encoder", "classifier": "fusion", "loss": "fusion"}
 """Whose promises a component of a kind is built on."""
@@ -188,7 +188,7 @@ def _gradients(component: type[Component], settings: Mapping[str, object], scene
     constructor: Any = component
     try:
         trial: Trial = TRIALS[component.kind](constructor, component.Config(**settings), scene)
-        with _one_thread():
+        with one_thread():  # others do not survive the fork of a parallel build
             part, batch = trial.build(), trial.batch(holes=False)
             _, gradients = trial.with_gradients(part, batch)
         names = trial.inputs(batch)
@@ -196,17 +196,6 @@ def _gradients(component: type[Component], settings: Mapping[str, object], scene
         return {}
     found = {name: gradients[name] for name in names}
     return {name: g is not None and bool(g.any()) for name, g in found.items()}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute without PyTorch's threads, which do not survive the fork of a parallel build."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _widths(component: type[Component], config: ComponentConfig, width: int) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -18,6 +17,7 @@ from ercframe import recipes
 from ercframe.build import Experiment, assemble
 from ercframe.components import Component
 from ercframe.evaluate import score
+from ercframe.training.device import one_thread
 from ercframe.training.loop import fit
 from ercframe.training.state import new_state
 
@@ -146,24 +146,14 @@ def learn(
             on_step(f"{kind} '{name}' on {'+'.join(modalities)}")
             slots = {**RECIPE, "modalities": list(modalities), kind: _slot(kind, slot)}
             experiment = _experiment(slots, [*overrides, *changes], plugin_files)
-            with _one_thread():
+            # These models are too small for a second thread to help, and sums do not depend on how many there are then.
+            with one_thread():
                 seeds = experiment.loaded.recipe.protocol.seed_list()
                 accuracy[name] = tuple(_trained(experiment, seed) for seed in seeds)
         facts = experiment.info.facts  # of the modalities that this corpus has
         rows.append(Row(modalities, facts["bayes_accuracy_no_context"], facts["bayes_accuracy"], accuracy))
         utterances = sum(int((dialogue.labels >= 0).sum()) for dialogue in experiment.splits.test)
     return Learnt(kind, component.name, utterances, tuple(rows))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """These models are too small for a second thread to help, and sums do not depend on how many there are then."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _subsets() -> Iterator[tuple[str, ...]]:
