@@ -135,6 +135,7 @@ class Predictor:
                 text=turn.text,
                 emotion=self.labels[int(p_C.argmax())],
                 probabilities=dict(zip(self.labels, p_C.tolist(), strict=True)),
+                calibrated=self.temperature is not None,
                 modality_weights=dict(zip(self.info.modalities, w_M, strict=False)),
                 missing=missing,
             )

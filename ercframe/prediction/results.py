@@ -22,7 +22,8 @@ class Prediction:
         speaker: who speaks.
         text: what is said.
         emotion: the most probable one.
-        probabilities: of every emotion, calibrated where the predictor is.
+        probabilities: of every emotion.
+        calibrated: whether a temperature fitted on dev was applied to them.
         modality_weights: share of each modality, where the model says so; they add up to 1.
         missing: for each modality that the turn lacks, why.
     """
@@ -33,6 +34,7 @@ class Prediction:
     text: str
     emotion: str
     probabilities: Mapping[str, float]
+    calibrated: bool
     modality_weights: Mapping[str, float]
     missing: Mapping[str, str]
 
@@ -49,6 +51,7 @@ class Prediction:
             "speaker": self.speaker,
             "prediction": self.emotion,
             "probabilities": {name: round(p, 6) for name, p in self.probabilities.items()},
+            "calibrated": self.calibrated,
             **{key: value for key, value in optional.items() if value},
         }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,6 +104,14 @@ def test_a_missing_recording_is_told_with_its_line(predict, tmp_path):
     code, _, err = predict("talk.jsonl")
     assert code == 2
     assert "talk.jsonl:2  media.audio  must be a file (got bob.wav, which is not there)" in err
+
+
+def test_the_python_of_the_documentation(arguments, root, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (root / "docs/predict.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert '"RUN"' in code
+    run, _, plugin, *_ = arguments
+    exec(code.replace('"RUN"', f'"{run}", plugins=[Path("{plugin}")]'), {})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["Ann", "Bob"]
 
 
 @pytest.mark.slow

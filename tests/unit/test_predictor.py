@@ -79,7 +79,9 @@ def test_without_dev_nothing_is_calibrated(load, run, tmp_path):
     for seed in (0, 1):
         path = other / f"seed-{seed}" / "predictions.jsonl"
         path.write_text("".join(line + "\n" for line in path.read_text().splitlines() if '"test"' in line))
-    assert load(other).temperature is None
+    predictor = load(other)
+    assert predictor.temperature is None
+    assert predictor.predict([ANN])[0].row()["calibrated"] is False
 
 
 def test_what_a_turn_lacks_is_said_and_the_others_predict(load):
