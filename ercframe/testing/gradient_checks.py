@@ -41,10 +41,11 @@ def every_input_is_read(trials: Sequence[Trial]) -> None:
     """A gradient must reach what comes before: for an encoder every modality, for a fusion every stream.
 
     A fusion may read each modality's own stream only, provided that it leaves *all* other streams alone: the probe
-    before training then refuses an encoder that emits them. A classifier or loss must read something.
+    before training then refuses an encoder that emits them. A classifier or loss must read something. What the task is
+    learned from, a fusion's joint representation and a classifier's logits, must pass a gradient on by itself.
     """
     for trial in trials:
-        _, gradients = trial.with_gradients(trial.build(), trial.batch())
+        outputs, gradients = trial.with_gradients(trial.build(), trial.batch())
         names = list(trial.inputs(trial.batch()))
         read = {name for name in names if _arrives(gradients[name])}
         if isinstance(trial, FusionTrial):
@@ -55,6 +56,8 @@ def every_input_is_read(trials: Sequence[Trial]) -> None:
         missed = sorted(needed - read)
         require(not missed, f"{_scene(trial)}: a gradient must reach every input (none reaches {missed})")
         require(bool(read), f"{_scene(trial)}: a gradient must reach an input (none reaches any of {names})")
+        cut = [name for name in ("joint", "logits") if name in outputs and not outputs[name].requires_grad]
+        require(not cut, f"{_scene(trial)}: a gradient must pass through {cut} (it is cut off, as by detach)")
 
 
 def missing_modalities_stay_finite(trial: Trial) -> None:

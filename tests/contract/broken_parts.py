@@ -250,6 +250,16 @@ class ReadsSomePairs(SoundFusion):
         return FusionOutput(fused.joint + sum(streams.into(self.modalities[0]).values()), fused.by_modality)
 
 
+class CutsOffTheJoint(SoundFusion):
+    """The modalities pass a gradient on, which alone would hide that the task learns nothing."""
+
+    breaks = {"every_input_is_read"}
+
+    def forward(self, streams, context):
+        fused = super().forward(streams, context)
+        return FusionOutput(fused.joint.detach(), fused.by_modality, fused.weights)
+
+
 class ReadsNothing(SoundClassifier):
     breaks = {"every_input_is_read"}
 
