@@ -4,6 +4,7 @@ import ast
 import importlib
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,9 @@ def test_import_directions_hold():
     from importlinter.application.use_cases import lint_imports
 
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None)
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest imports them as top-level modules: two of one name cannot be collected together."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, times in names.items() if times > 1] == []
