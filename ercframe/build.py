@@ -98,7 +98,9 @@ def _open_dataset(loaded: Loaded) -> Dataset:
     try:
         dataset: Dataset = _construct(loaded, "dataset", slot, partial(_new, slot, loaded.recipe.modalities))
     except InputError as error:
-        raise InputError(error.title, error.problems, error.help or loaded.recipe.data_help) from error
+        demo = "\nAdd --demo to see the recipe on generated conversations first." if loaded.recipe.demo else ""
+        way = loaded.recipe.data_help and loaded.recipe.data_help.rstrip() + demo
+        raise InputError(error.title, error.problems, error.help or way) from error
     return dataset
 
 

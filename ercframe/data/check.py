@@ -43,7 +43,9 @@ def check_bundle(path: Path, on_step: Callable[[str], None] = lambda step: None)
         on_step(f"checking {modality}")
         findings += check_features(bundle, modality)
     if not manifest.modalities:
-        findings.append(Finding("note", "no modality", "the bundle has no features: nothing can be trained on it yet"))
+        findings.append(
+            Finding("note", "no modality", "the bundle has no features yet; `ercframe data extract` computes some")
+        )
     return findings
 
 

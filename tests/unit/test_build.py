@@ -74,4 +74,6 @@ def test_a_missing_bundle_shows_the_recipes_help(load):
     loaded = load(dataset={"type": "bundle", "path": "data/none"}, data_help="1. make it\n2. check it\n")
     with pytest.raises(InputError, match=r"data/none") as caught:
         assemble(loaded)
-    assert caught.value.help == "1. make it\n2. check it\n"
+    assert caught.value.help == (
+        "1. make it\n2. check it\nAdd --demo to see the recipe on generated conversations first."
+    )

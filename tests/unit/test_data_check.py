@@ -265,5 +265,5 @@ def test_values_of_another_type(folder: Path) -> None:
 
 def test_a_bundle_without_features(tmp_path: Path) -> None:
     bundle(tmp_path / "b", features={})
-    message = "the bundle has no features: nothing can be trained on it yet"
+    message = "the bundle has no features yet; `ercframe data extract` computes some"
     assert _found(tmp_path / "b", "no modality") == [("note", message, [])]

@@ -70,7 +70,8 @@ def test_too_wide_for_the_corpus():
     with pytest.raises(InputError) as caught:
         fitted(width=100)
     assert str(caught.value) == (
-        "extractor 'text_tfidf_svd': width must be at most 6 for 6 training texts with 11 terms (got 100)"
+        "extractor 'text_tfidf_svd': width must be at most 6 for 6 training texts with 11 terms (got 100); "
+        "give width=6, or less"
     )
     with pytest.raises(InputError, match="finds no term in the training texts"):
         fitted(["...", "--"])

@@ -87,10 +87,10 @@ class TextTfidfSvd(Extractor):
             x_NV = self._vectorizer.fit_transform(texts)
         except ValueError as error:
             raise InputError(f"extractor '{self.name}' finds no term in the training texts: {error}") from None
-        if self.config.width > min(x_NV.shape):
+        if self.config.width > (most := min(x_NV.shape)):
             raise InputError(
-                f"extractor '{self.name}': width must be at most {min(x_NV.shape):,} for {x_NV.shape[0]:,} training "
-                f"texts with {x_NV.shape[1]:,} terms (got {self.config.width})"
+                f"extractor '{self.name}': width must be at most {most:,} for {x_NV.shape[0]:,} training texts with "
+                f"{x_NV.shape[1]:,} terms (got {self.config.width}); give width={most}, or less"
             )
         self._directions_VD = _directions(x_NV, self.config.width)
 
