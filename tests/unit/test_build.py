@@ -70,10 +70,12 @@ def test_a_setting_that_does_not_suit_the_corpus_is_the_users_to_mend(load):
         assemble(loaded)
 
 
-def test_a_missing_bundle_shows_the_recipes_help(load):
-    loaded = load(dataset={"type": "bundle", "path": "data/none"}, data_help="1. make it\n2. check it\n")
+@pytest.mark.parametrize(
+    ("demo", "told"),
+    [({}, ""), ({"encoder.width": 4}, "\nAdd --demo to see the recipe on generated conversations first.")],
+)
+def test_a_missing_bundle_shows_the_recipes_help(load, demo, told):
+    loaded = load(dataset={"type": "bundle", "path": "data/none"}, data_help="1. make it\n2. check it\n", demo=demo)
     with pytest.raises(InputError, match=r"data/none") as caught:
         assemble(loaded)
-    assert caught.value.help == (
-        "1. make it\n2. check it\nAdd --demo to see the recipe on generated conversations first."
-    )
+    assert caught.value.help == f"1. make it\n2. check it{told}"
