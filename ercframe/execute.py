@@ -69,13 +69,14 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
         RunError: training diverged, or a file could not be read or written.
     """
     folder = RunFolder.open(path)
-    with suppress(FileNotFoundError):  # killed before the first summary
-        summary = folder.read_summary()
-        if summary["status"] == "finished":
-            reporter.notice("This run is finished; there is nothing to resume.")
-            return folder, summary
-    with locked(folder.path), _reopened(folder, reporter) as run:
-        return folder, run.go_on()
+    with locked(folder.path):
+        with suppress(FileNotFoundError):  # killed before the first summary
+            summary = folder.read_summary()
+            if summary["status"] == "finished":
+                reporter.notice("This run is finished; there is nothing to resume.")
+                return folder, summary
+        with _reopened(folder, reporter) as run:
+            return folder, run.go_on()
 
 
 def replay(path: Path, reporter: Reporter) -> None:

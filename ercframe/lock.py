@@ -41,7 +41,10 @@ def _take(folder: Path) -> int | None:
     if fcntl is None:
         return None
     while True:
-        handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # a folder that nobody can write to needs no lock
+            return None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

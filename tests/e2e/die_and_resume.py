@@ -8,6 +8,7 @@ is left in peace. Prints how often it died. Processes are forked, which spares t
 they print, OUT/deaths where each died.
 """
 
+import importlib
 import os
 import random
 import shutil
@@ -17,8 +18,11 @@ import threading
 import traceback
 from pathlib import Path
 
-from ercframe import execute, plugins, tensor_files  # noqa: F401 - imported once, for all children
+from ercframe import plugins, tensor_files
 from ercframe.cli.app import run_app
+
+LAZY = ("torch._dynamo", "torchmetrics.functional.classification", "ercframe.execute", "ercframe.report")
+"""What a run imports on the way, here imported once for all children."""
 
 
 def die(where: str) -> None:
@@ -112,6 +116,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    plugins.load()  # once, for all children
+    plugins.load()
+    for module in LAZY:
+        importlib.import_module(module)
     DEATHS = os.open(Path(sys.argv[2]) / "deaths", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     sys.exit(main())

@@ -111,15 +111,15 @@ def test_how_often_states_are_saved_changes_nothing(recipe, undisturbed, tmp_pat
 
 @pytest.mark.slow
 def test_fifty_deaths_at_random_moments(recipe, undisturbed, tmp_path):
-    died = []
-    for seed in range(2, 12):
-        out = tmp_path / str(seed)
+    died: list[str] = []
+    while len(died) < 50:
+        out = tmp_path / str(seed := len(died))
         out.mkdir()
-        die_and_resume(recipe, out, kills=7, seed=seed)
+        die_and_resume(recipe, out, kills=13, seed=seed)
         died += (out / "deaths").read_text().splitlines()
         assert contents(run_in(out / "runs")) == contents(undisturbed), f"random numbers {seed}: {died}"
-    assert len(died) >= 50
-    assert {"any time", "save_file", "write_text", "fsync", "replace"} <= set(died)
+    assert {"any time", "fsync", "replace"} <= set(died)
+    assert {"save_file", "write_text"} & set(died)  # half a file
 
 
 LONGER = ["trainer.epochs=60", "protocol.seeds=1", "trainer.checkpoint_seconds=3600"]  # no save but at the signal
@@ -187,6 +187,7 @@ def test_it_goes_on_where_it_was_and_then_says_that_it_is_finished(stopped, undi
     assert "epoch   1" not in shown.split("seed 1")[0]
     assert contents(stopped) == contents(undisturbed)
     before = {path: path.stat().st_mtime_ns for path in stopped.rglob("*")}
+    (stopped / ".lock").touch()  # as if it had been killed when all was done but this
     code, shown, _ = resumed(stopped, capsys)
     assert code == 0
     assert "This run is finished; there is nothing to resume." in shown
