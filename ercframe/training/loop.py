@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 from ercframe.build import Experiment
+from ercframe.errors import RunError
 from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import TrainerSettings
@@ -64,7 +65,12 @@ def fit(
             raise diverged(state, experiment, state.tally.batches, error.terms, error.operation) from error
         terms = state.tally.means()
         loss = sum(state.learner.objective.weight(name) * value for name, value in terms.items())
-        dev, test = _scores(state, experiment)
+        try:
+            dev, test = _scores(state, experiment)
+        except RunError as error:
+            if state.is_finite():
+                raise
+            raise diverged(state, experiment, state.tally.batches - 1, ()) from error  # its loss was the last read
         epoch = Epoch(len(state.epochs) + 1, loss, terms, dev, test, time.perf_counter() - started)
         with caretaker.undivided():
             caretaker.epoch_done(epoch, state.end_epoch(epoch))

@@ -106,6 +106,16 @@ def test_a_gradient_is_traced_though_the_loss_tells_a_batch_later(recipe, capsys
     assert "It began in the backward of 'sqrt' in model.encoder" in error
 
 
+def test_a_gradient_of_the_last_batch_is_noticed_when_dev_is_scored(recipe, capsys):
+    code, error = run(capsys, recipe, "encoder.fault=backward", "encoder.after=7")
+    assert code == 1
+    assert "epoch 2, batch 4: gradients must be finite (got NaN or Inf)" in error
+    (folder,) = Path("runs/tiny").iterdir()
+    code, error = run(capsys, str(folder), "--anomaly")
+    assert code == 1
+    assert "It began in the backward of 'sqrt' in model.encoder" in error
+
+
 def test_anomaly_while_training_finds_it_at_once(recipe, capsys):
     code, error = run(capsys, recipe, "encoder.fault=forward", "--anomaly")
     assert code == 1
