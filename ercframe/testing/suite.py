@@ -12,6 +12,7 @@ import torch
 
 from ercframe.blame import blame
 from ercframe.components import Component
+from ercframe.extras import MissingExtraError
 from ercframe.testing.catalogue import (
     NEVER_SHRUNK,
     OF_ALL_SCENES,
@@ -160,6 +161,8 @@ class ContractCase:
             check(tried)
         except NotApplicableError:
             raise
+        except MissingExtraError as error:
+            raise NotApplicableError(error.title) from error
         except Exception as error:
             raise _FailedError(error, check, tried) from error
 

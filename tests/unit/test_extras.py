@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from ercframe.errors import InputError
-from ercframe.extras import require
+from ercframe.extras import MissingExtraError, require
 
 
 def test_an_installed_package_is_returned():
@@ -14,7 +13,7 @@ def test_an_installed_package_is_returned():
 
 
 def test_a_missing_package_is_told_with_its_extra():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(MissingExtraError) as caught:
         require("no_such_package.part", "audio", "extractor 'x'")
     assert str(caught.value) == (
         "extractor 'x' needs the package 'no_such_package.part', which is not installed: "
