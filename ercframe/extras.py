@@ -21,7 +21,8 @@ def require(package: str, extra: str, purpose: str) -> ModuleType:
         purpose: who needs it, such as ``"extractor 'text_transformers'"``.
 
     Raises:
-        MissingExtraError: it is not installed; says how to install it. An error inside an installed package is not hidden.
+        MissingExtraError: it is not installed; says how to install it. An error inside an installed package is not
+            hidden.
     """
     try:
         return import_module(package)
