@@ -418,7 +418,8 @@ BUILDING = {
         overrides=("modalities=[txet,audio]",),
     ),
     "missing bundle": Mistake(
-        "dataset.path: no bundle at data/none\n\n1. import it\n2. check it\n3. run again",
+        "dataset.path: no bundle at data/none\n\n1. import it\n2. check it\n3. run again\n"
+        "Add --demo to see the recipe on generated conversations first.",
         content=MINE + "data_help: |\n  1. import it\n  2. check it\n  3. run again\n",
         overrides=("dataset={type: bundle, path: data/none}",),
     ),
