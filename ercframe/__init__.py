@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         nearest,
         problems_in,
     )
-    from ercframe.extras import require
+    from ercframe.extras import MissingExtraError, require
     from ercframe.layout import Layout
     from ercframe.plugins import hookimpl
     from ercframe.prediction.opening import load_predictor
@@ -85,7 +85,7 @@ _HOMES = {
     "data.turn": "Turn parse_turn",
     "data.views": "Need Reading UtteranceView",
     "errors": "InputError NotAvailableError Problem RunError SpecError nearest problems_in",
-    "extras": "require",
+    "extras": "MissingExtraError require",
     "layout": "Layout",
     "plugins": "hookimpl",
     "prediction.opening": "load_predictor",
@@ -129,6 +129,7 @@ __all__ = [
     "LabelMap",
     "Layout",
     "Loss",
+    "MissingExtraError",
     "ModelOutput",
     "ModelSpec",
     "Need",
