@@ -42,5 +42,5 @@ def test_it_trains_an_installed_recipe(environment, tmp_path):
         "run", "sdt_iemocap", "--demo", "trainer.epochs=1", "protocol.seeds=1", "--out", tmp_path / "runs"
     )
     (summary,) = tmp_path.glob("runs/sdt_iemocap/*/summary.json")
-    assert "generated" in shown
+    assert "GENERATED DATA" in shown
     assert summary.is_file()
