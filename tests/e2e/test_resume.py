@@ -87,14 +87,13 @@ def contents(folder: Path) -> dict[str, object]:
     return found
 
 
-def die_and_resume(recipe: Path, out: Path, kills: int, seed: int) -> int:
-    """Kill and resume a run until it is finished; how often it died."""
+def die_and_resume(recipe: Path, out: Path, kills: int, seed: int) -> None:
+    """Kill and resume a run until it is finished."""
     script = [sys.executable, str(Path(__file__).with_name("die_and_resume.py"))]
     done = subprocess.run(
         [*script, str(recipe), str(out), str(kills), str(seed)], env=ENVIRONMENT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr + (out / "log").read_text()
-    return int(done.stdout)
 
 
 def deaths(recipe: Path, undisturbed: Path, folder: Path, kills: int, wanted: int) -> list[str]:
