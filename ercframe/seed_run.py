@@ -237,5 +237,5 @@ def _row(epoch: Epoch) -> dict[str, Any]:
         for split, found in (("dev", epoch.dev), ("test", epoch.test))
         if found
     }
-    terms = dict(epoch.terms)
-    return {"epoch": epoch.number, "loss": epoch.loss, "terms": terms, **scores, "seconds": round(epoch.seconds, 3)}
+    row = {"epoch": epoch.number, "loss": epoch.loss, "terms": dict(epoch.terms), **scores}
+    return row | {"learning_rates": list(epoch.learning_rates), "seconds": round(epoch.seconds, 3)}

@@ -18,6 +18,7 @@ class Epoch:
         terms: each loss term, unweighed, in nats per counted row of the epoch.
         dev, test: scores; None where the protocol does not score them after each epoch.
         seconds: how long training and scoring took.
+        learning_rates: with which it ended, of each of the optimizer's groups of parameters.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Epoch:
     dev: Scores | None
     test: Scores | None
     seconds: float
+    learning_rates: tuple[float, ...] = ()
 
 
 class Choice:

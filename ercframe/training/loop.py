@@ -71,7 +71,8 @@ def fit(
             if state.is_finite():
                 raise
             raise diverged(state, experiment, state.tally.batches - 1, ()) from error  # its loss was the last read
-        epoch = Epoch(len(state.epochs) + 1, loss, terms, dev, test, time.perf_counter() - started)
+        seconds, rates = time.perf_counter() - started, tuple(group["lr"] for group in state.optimizer.param_groups)
+        epoch = Epoch(len(state.epochs) + 1, loss, terms, dev, test, seconds, rates)
         with caretaker.undivided():
             caretaker.epoch_done(epoch, state.end_epoch(epoch))
 

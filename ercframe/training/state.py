@@ -173,7 +173,8 @@ def restore_random_state(state: Mapping[str, Any], device: torch.device) -> None
 
 
 def _epoch(found: Mapping[str, Any]) -> Epoch:
-    return Epoch(**{**found, "dev": _scores(found["dev"]), "test": _scores(found["test"])})
+    rates = tuple(found.get("learning_rates", ()))  # states of earlier versions have none
+    return Epoch(**{**found, "dev": _scores(found["dev"]), "test": _scores(found["test"]), "learning_rates": rates})
 
 
 def _scores(found: Mapping[str, Any] | None) -> Scores | None:
