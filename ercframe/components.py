@@ -177,6 +177,15 @@ class Loss(Part):
     def forward(self, output: ModelOutput, batch: Batch) -> dict[str, Term]:
         """Sum each term over the scored rows. With nothing scored, totals are zeros attached to the graph."""
 
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """What the terms of :meth:`forward` will be divided by, from the batch alone: a scalar for each of ``terms``.
+
+        Accumulated batches are divided by the sum of these, which must be known before the first backward pass. The
+        number of scored utterances by default; a loss that weighs them, or leaves some out, says so here. It is not
+        asked of a loss with ``couples_rows``.
+        """
+        return dict.fromkeys(self.terms, torch.full((), float(len(batch.scored)), device=batch.labels.device))
+
     def predictions(self, output: ModelOutput) -> dict[str, Tensor]:
         """Logits ``(N, C)`` of auxiliary heads, by name, for reports; none by default."""
         return {}

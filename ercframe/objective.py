@@ -39,21 +39,40 @@ class Objective(nn.Module):
             f"{slot}.{name}": term for slot, loss in self.losses.items() for name, term in loss(output, batch).items()
         }
 
-    def total(self, terms: Mapping[str, Term]) -> Tensor:
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """What the terms of a batch will be divided by, from the batch alone; named ``slot.prefix``."""
+        found: dict[str, Tensor] = {}
+        for slot, loss in self.losses.items():
+            assert isinstance(loss, Loss)
+            found |= {f"{slot}.{prefix}": count for prefix, count in loss.counts(batch).items()}
+        return found
+
+    def total(self, terms: Mapping[str, Term], counts: Mapping[str, Tensor] | None = None) -> Tensor:
         """Divide each term by its count, weigh and add up; a scalar in nats.
 
         A term with nothing to count is 0 and stays attached to the graph.
+
+        Args:
+            terms: of one batch.
+            counts: what to divide by instead where the batch is a share of something larger: :meth:`counts`, added
+                up over all of it. The totals of the shares then add up to that of the whole, and so do gradients.
         """
+        if counts is not None:
+            terms = {name: Term(term.total, counts[self.declared(name)]) for name, term in terms.items()}
         return torch.stack([self.weight(name) * mean(term) for name, term in terms.items()]).sum()
+
+    def declared(self, name: str) -> str:
+        """``slot.prefix`` of the term ``slot.term``, by the longest of its loss's declared names."""
+        slot, _, term = name.partition(".")
+        loss = self.losses[slot]
+        assert isinstance(loss, Loss)
+        return f"{slot}.{prefix_of(term, loss.terms) or ''}"
 
     def weight(self, name: str) -> float:
         """The weight of the term ``slot.term``."""
-        slot, _, term = name.partition(".")
-        weight, loss = self.weights[slot], self.losses[slot]
-        if not isinstance(weight, Mapping):
-            return weight
-        assert isinstance(loss, Loss)
-        return weight.get(prefix_of(term, loss.terms) or "", 1.0)
+        slot, _, prefix = self.declared(name).partition(".")
+        weight = self.weights[slot]
+        return weight.get(prefix, 1.0) if isinstance(weight, Mapping) else weight
 
     def predictions(self, output: ModelOutput) -> dict[str, Tensor]:
         """Logits ``(N, C)`` of the losses' auxiliary heads, named ``slot.head``."""

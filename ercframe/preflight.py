@@ -10,7 +10,7 @@ from torch import nn
 
 from ercframe.build import Experiment
 from ercframe.model import Learner
-from ercframe.probe import probe, probe_batch
+from ercframe.probe import probe, probe_batch, require_counts
 from ercframe.training.device import choose_device
 from ercframe.training.precision import Precision
 from ercframe.training.state import new_learner
@@ -49,7 +49,10 @@ def preflight(experiment: Experiment) -> Preflight:
     precision = Precision.choose(recipe.trainer.precision, device)
     learner = new_learner(experiment, recipe.protocol.seed_list()[0], device)
     with precision.autocast():
-        warnings = probe(learner, probe_batch(experiment.splits.train).to(device), len(experiment.info.labels))
+        batch = probe_batch(experiment.splits.train).to(device)
+        warnings = probe(learner, batch, len(experiment.info.labels))
+        if recipe.trainer.accumulate > 1:
+            require_counts(learner, batch)
     return Preflight(device, precision, _parameters(learner), tuple(warnings))
 
 

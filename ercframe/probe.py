@@ -64,6 +64,27 @@ def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:
         return _all_zero(learner)
 
 
+def require_counts(learner: Learner, batch: Batch) -> None:
+    """Refuse losses whose ``counts`` are not what their terms are divided by; leaves no trace either.
+
+    Raises:
+        InputError: all terms of which that is so.
+    """
+    objective = learner.objective
+    with _undisturbed(learner), torch.no_grad():
+        terms, told = learner(batch)[1], objective.counts(batch)
+    _raise_on(
+        Problem(
+            f"losses.{name}",
+            "counts",
+            f"must be what the term is divided by, {float(term.count):.6g} for the probe's batch, for trainer.accumulate "
+            f"to be above 1 (got {float(told[objective.declared(name)]):.6g})",
+        )
+        for name, term in terms.items()
+        if not torch.allclose(told[objective.declared(name)].to(term.count), term.count)
+    )
+
+
 def _result(kind: type[Result], part: Part, *arguments: object) -> Result:
     """What a part returns. Whatever a foreign ``forward`` raises is told with its name and place."""
     try:

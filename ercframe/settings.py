@@ -30,6 +30,12 @@ class TrainerSettings(Settings):
 
     epochs: int = Field(50, ge=1, description="Passes over the training dialogues.")
     batch_dialogues: int = Field(16, ge=1, description="Dialogues in a batch.")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="Batches in a step. Their gradients are those of one batch of all their dialogues, in little more "
+        "than the memory of one. Losses that compare the utterances of a batch with each other need 1.",
+    )
     optimizer: OptimizerSettings = Field(OptimizerSettings(), description="The optimizer.")
     clip_norm: float | None = Field(None, gt=0, description="Scale gradients down to this total norm; null never does.")
     patience: int | None = Field(

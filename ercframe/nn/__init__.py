@@ -1,7 +1,7 @@
 """Blocks for plugins. They take plain arguments, so they also work in a notebook."""
 
 from ercframe.nn.attention import DialogueAttention
-from ercframe.nn.class_weights import ClassWeights, class_weights
+from ercframe.nn.class_weights import ClassWeights, class_weights, scored_weight
 from ercframe.nn.dropout import Dropout, dropout
 from ercframe.nn.feed_forward import FeedForward
 from ercframe.nn.frozen import Frozen
@@ -25,6 +25,7 @@ __all__ = [
     "at_least_float32",
     "class_weights",
     "dropout",
+    "scored_weight",
     "sinusoidal_positions",
     "speaker_rows",
     "weighted_nll",

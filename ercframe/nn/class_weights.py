@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ercframe.specs import DatasetInfo
+from ercframe.tensors import Batch
 
 # Shape letters: C emotions.
 
@@ -36,6 +37,13 @@ def class_weights(setting: ClassWeights, dataset: DatasetInfo) -> Tensor | None:
     if not any(weight > 0 for weight in weights):
         raise ValueError(f"class_weights must have at least one number above 0 (got {list(weights)})")
     return torch.tensor([float(weight) for weight in weights])
+
+
+def scored_weight(batch: Batch, weight_C: Tensor | None) -> Tensor:
+    """Sum of the class weights of a batch's scored utterances, a scalar; their number where there are no weights."""
+    if weight_C is None:
+        return torch.full((), float(len(batch.scored)), device=batch.labels.device)
+    return weight_C[batch.labels.index_select(0, batch.scored)].sum()
 
 
 def _inverse_frequency(dataset: DatasetInfo) -> Sequence[float]:

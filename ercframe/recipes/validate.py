@@ -37,6 +37,7 @@ def check(tree: Node, registry: Registry) -> tuple[Checked | None, list[Finding]
     slots = {kind: checker.required_slot(tree, kind) for kind in SINGLE_SLOTS}
     transforms = checker.transforms(tree)
     losses = checker.losses(tree)
+    checker.accumulation(tree, frame, losses)
     if checker.findings or frame is None:
         return None, checker.findings
     complete = {kind: slot for kind, slot in slots.items() if slot}
@@ -118,6 +119,17 @@ class _Checker:
         slots = {name: self.loss(name, child) for name, child in named.items()}
         return {name: slot for name, slot in slots.items() if slot}
 
+    def accumulation(self, tree: Node, frame: Frame | None, losses: Mapping[str, LossSlot]) -> None:
+        """Refuse steps of several batches where a loss compares the utterances of one with each other."""
+        coupled = [f"'{name}'" for name, slot in losses.items() if _couples_rows(slot)]
+        if frame is None or frame.trainer.accumulate == 1 or not coupled:
+            return
+        message = (
+            f"must be 1 where a loss compares the utterances of a batch with each other, as {', '.join(coupled)} does "
+            f"(got {frame.trainer.accumulate}); a larger trainer.batch_dialogues shows it more of them"
+        )
+        self.add(tree.children["trainer"].children["accumulate"], "trainer.accumulate", message)
+
     def loss(self, name: str, node: Node) -> LossSlot | None:
         key = f"losses.{name}"
         try:
@@ -137,6 +149,11 @@ class _Checker:
                 place = child.key_place or child.place
                 self.findings.append(Finding(place, f"{key}.weight.{term}", unknown_key(term, terms)))
         return LossSlot(slot.component, slot.config, {term: weight.weight.get(term, 1.0) for term in terms})
+
+
+def _couples_rows(slot: LossSlot) -> bool:
+    assert issubclass(slot.component, Loss)
+    return slot.component.couples_rows
 
 
 def _only(node: Node, keys: Collection[str]) -> Node:

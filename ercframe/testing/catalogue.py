@@ -21,7 +21,7 @@ from ercframe.testing.verdicts import NotApplicableError
 
 Check = Callable[..., None]
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 """Version of the contract: what the checks of this module ask for, all together."""
 
 EVERY_COMPONENT: tuple[Check, ...] = (
@@ -64,6 +64,7 @@ BY_KIND: dict[str, tuple[Check, ...]] = {
         *EVERY_PART,
         loss.terms_are_as_declared,
         loss.batches_add_up,
+        loss.counts_are_known_before,
         loss.nothing_scored_is_an_attached_zero,
         loss.only_scored_rows_count,
         loss.one_emotion_is_enough,

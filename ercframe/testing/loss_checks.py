@@ -55,6 +55,24 @@ def batches_add_up(trial: LossTrial) -> None:
     require_same("two half batches must add up to the whole, or couples_rows be True", added, whole)
 
 
+def counts_are_known_before(trial: LossTrial) -> None:
+    """``counts`` must say of a batch, for every declared term, what ``forward`` will divide by.
+
+    Accumulated batches are divided by the sum over all of them, which is needed before the first backward pass. By
+    default it is the number of scored utterances, which is wrong for a loss with class weights. A loss that compares
+    utterances with each other declares ``couples_rows``.
+    """
+    part, batch = trial.build(), trial.batch()
+    if part.couples_rows:
+        raise NotApplicableError("couples_rows is True")
+    counts = part.counts(batch)
+    missing = [name for name in part.terms if name not in counts]
+    require(not missing, f"counts must hold every declared term ({missing} are not there)")
+    for name, term in _terms(trial, part, batch).items():
+        told = counts[_prefix(name, part.terms) or part.terms[0]].to(term.count)
+        require_same(f"counts must say what '{name}' is divided by", {"count": told}, {"count": term.count.detach()})
+
+
 def nothing_scored_is_an_attached_zero(trial: LossTrial) -> None:
     """With nothing scored, totals and counts must be 0, totals attached to the graph, gradients finite.
 

@@ -28,10 +28,11 @@ class OperationError(Exception):
     Attributes:
         terms: names of the terms that were not; empty where only gradients were.
         operation: where it began, in words.
+        batch: which of the step's batches it was, from 0.
     """
 
-    def __init__(self, terms: Sequence[str], operation: str) -> None:
-        self.terms, self.operation = tuple(terms), operation
+    def __init__(self, terms: Sequence[str], operation: str, batch: int) -> None:
+        self.terms, self.operation, self.batch = tuple(terms), operation, batch
         super().__init__(operation)
 
 
@@ -41,7 +42,11 @@ class AnomalyStep(Step):
     Where one is not finite, the same forward and backward pass is done again under observation.
     """
 
-    def forward_backward(self, batch: Batch) -> Mapping[str, Term]:
+    def __call__(self, batches: Sequence[Batch]) -> list[Mapping[str, Term]]:
+        self._done = 0
+        return super().__call__(batches)
+
+    def forward_backward(self, batch: Batch, counts: Mapping[str, Tensor] | None = None) -> Mapping[str, Term]:
         """As in :class:`Step`.
 
         Raises:
@@ -50,25 +55,26 @@ class AnomalyStep(Step):
         device = next(self.learner.parameters()).device
         drawn = random_state(device)
         buffers = {name: buffer.clone() for name, buffer in self.learner.named_buffers()}
-        terms = super().forward_backward(batch)
+        terms = super().forward_backward(batch, counts)
         broken = [name for name, term in terms.items() if not _finite(term.total)]
         # With scaled losses a gradient may overflow; the scaler then leaves the step out.
         grads = [] if self.scaler.is_enabled() else [p.grad for p in self.learner.parameters() if p.grad is not None]
         if not broken and all(map(_finite, grads)):
+            self._done += 1
             return terms
         restore_random_state(drawn, device)
         for name, buffer in self.learner.named_buffers():
             buffer.data.copy_(buffers.get(name, buffer))
         self.optimizer.zero_grad(set_to_none=True)
-        raise OperationError(broken, self._find(batch))
+        raise OperationError(broken, self._find(batch, counts), self._done)
 
-    def _find(self, batch: Batch) -> str:
+    def _find(self, batch: Batch, counts: Mapping[str, Tensor] | None) -> str:
         faulty = [name for name, p in self.learner.named_parameters() if not _finite(p)]
         if faulty:
             return f"the parameter {faulty[0]} was not finite before the step"
         finder = _Finder(self.learner)
         with finder.watching():
-            _, total = self.forward(batch)
+            _, total = self.forward(batch, counts)
         if _finite(total):
             finder.watch_backward(total)
             self.backward(total)

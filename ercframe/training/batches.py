@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import torch
 
@@ -20,3 +21,10 @@ def training_batches(experiment: Experiment, generator: torch.Generator) -> Iter
         for transform in experiment.transforms:
             batch = transform.forward(batch, generator)
         yield batch
+
+
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """``size`` batches at a time; at last as many as are left."""
+    left = iter(batches)
+    while group := list(islice(left, size)):
+        yield group

@@ -12,7 +12,7 @@ from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import TrainerSettings
 from ercframe.training.anomaly import OperationError
-from ercframe.training.batches import training_batches
+from ercframe.training.batches import grouped, training_batches
 from ercframe.training.divergence import diverged
 from ercframe.training.epoch import Epoch
 from ercframe.training.state import TrainingState
@@ -31,7 +31,7 @@ class Caretaker:
         return nullcontext()
 
     def batch_done(self) -> None:
-        """Called after each batch; the state may be saved."""
+        """Called after each step; the state may be saved."""
 
     def epoch_done(self, epoch: Epoch, is_best: bool) -> None:
         """Called after each epoch is scored; the state may be saved."""
@@ -62,7 +62,8 @@ def fit(
         except NotFiniteError as error:
             raise diverged(state, experiment, error.batch, error.terms) from error
         except OperationError as error:
-            raise diverged(state, experiment, state.tally.batches, error.terms, error.operation) from error
+            batch = state.tally.batches + error.batch
+            raise diverged(state, experiment, batch, error.terms, error.operation) from error
         terms = state.tally.means()
         loss = sum(state.learner.objective.weight(name) * value for name, value in terms.items())
         try:
@@ -92,9 +93,11 @@ def train_epoch(state: TrainingState, step: Step, experiment: Experiment, careta
     """
     state.learner.train()
     state.begin_epoch()
-    for batch in islice(training_batches(experiment, state.generator), state.tally.batches, None):
+    left = islice(training_batches(experiment, state.generator), state.tally.batches, None)
+    for batches in grouped(left, experiment.loaded.recipe.trainer.accumulate):
         with caretaker.undivided():
-            state.tally.add(step(batch.to(state.device, non_blocking=True)))
+            for terms in step([batch.to(state.device, non_blocking=True) for batch in batches]):
+                state.tally.add(terms)
             if state.tally.waiting >= READ_EVERY:
                 state.tally.read()
             caretaker.batch_done()

@@ -70,6 +70,17 @@ class TakesTheMean(SoundLoss):
         term = super().forward(output, batch)["nll"]
         return {"nll": Term(term.total / term.count.clamp_min(1), term.count.clamp_max(1))}
 
+    def counts(self, batch):
+        return {"nll": torch.tensor(float(len(batch.scored) > 0))}
+
+
+class KeepsItsClassWeightsSecret(SoundLoss):
+    breaks = {"counts_are_known_before"}
+
+    def forward(self, output, batch):
+        term = super().forward(output, batch)["nll"]
+        return {"nll": Term(term.total, (1.0 + batch.labels[batch.scored]).sum())}
+
 
 class DetachesItsZero(SoundLoss):
     breaks = {"nothing_scored_is_an_attached_zero"}
@@ -98,6 +109,9 @@ class TakesMinusOneForAnEmotion(SoundLoss):
             torch.arange(len(batch.labels)), batch.labels
         ]
         return {"nll": Term(-log_p_N.sum(), log_p_N.new_full((), len(log_p_N)))}
+
+    def counts(self, batch):
+        return {"nll": torch.tensor(float(len(batch.labels)))}
 
 
 class ComparesWithOtherEmotions(SoundLoss):

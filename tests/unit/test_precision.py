@@ -55,7 +55,7 @@ def test_in_bf16_the_model_rounds_but_losses_weights_and_gradients_do_not(experi
     assert output.decision.logits.dtype == torch.bfloat16
     assert {x.dtype for term in terms.values() for x in (term.total, term.count)} == {torch.float32}
     assert output.fused.weights["modality"].dtype == torch.float32
-    Step(state.learner, state.optimizer, state.precision, state.scaler)(batch)
+    Step(state.learner, state.optimizer, state.precision, state.scaler)([batch])
     assert {p.dtype for p in state.learner.parameters()} == {torch.float32}
     assert {p.grad.dtype for p in state.learner.parameters()} == {torch.float32}
 

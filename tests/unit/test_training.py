@@ -131,7 +131,7 @@ def test_clipping_bounds_the_step(experiment):
     before = copy.deepcopy(learner.state_dict())
     optimizer = make_optimizer(OptimizerSettings(name="sgd", lr=1.0), learner)
     batch = next(training_batches(made, torch.Generator().manual_seed(0)))
-    Step(learner, optimizer, FP32, FP32.scaler(), clip_norm=1e-3)(batch)
+    Step(learner, optimizer, FP32, FP32.scaler(), clip_norm=1e-3)([batch])
     moved = torch.cat([(x - before[name]).flatten() for name, x in learner.state_dict().items()])
     assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-3)
 

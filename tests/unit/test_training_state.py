@@ -65,11 +65,11 @@ def test_it_goes_on_bit_for_bit_after_any_batch(experiment, monkeypatch, batches
     class Stopping(Step):
         calls = 0
 
-        def __call__(self, batch):
+        def __call__(self, group):
             if Stopping.calls == batches:
                 raise StopHereError
             Stopping.calls += 1
-            return super().__call__(batch)
+            return super().__call__(group)
 
     broken_off = new_state(experiment, 0, CPU)
     with monkeypatch.context() as patch:

@@ -4,7 +4,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ercframe import Batch, ComponentConfig, DatasetInfo, Loss, ModelOutput, ModelSpec, Term, hookimpl
-from ercframe.nn import ClassWeights, class_weights, weighted_nll
+from ercframe.nn import ClassWeights, class_weights, scored_weight, weighted_nll
 
 # Shape letters: S scored utterances, C emotions.
 
@@ -46,6 +46,9 @@ class CrossEntropy(Loss):
         logits_SC = output.decision.logits.index_select(0, batch.scored)
         labels_S = batch.labels.index_select(0, batch.scored)
         return {"nll": weighted_nll(logits_SC, labels_S, self.class_weights, self.label_smoothing)}
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {"nll": scored_weight(batch, self.class_weights)}
 
 
 @hookimpl

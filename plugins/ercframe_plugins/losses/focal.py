@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ercframe import Batch, ComponentConfig, DatasetInfo, Loss, ModelOutput, ModelSpec, Term, hookimpl
-from ercframe.nn import ClassWeights, at_least_float32, class_weights
+from ercframe.nn import ClassWeights, at_least_float32, class_weights, scored_weight
 
 # Shape letters: S scored utterances, C emotions.
 
@@ -58,6 +58,9 @@ class FocalLoss(Loss):
         focus_S = (missing_S.detach() if self.detach_focus else missing_S) ** self.gamma
         weight_S = torch.ones_like(log_p_S) if self.class_weights is None else self.class_weights[labels_S]
         return {"focal": Term((weight_S * focus_S * -log_p_S).sum(), weight_S.sum())}
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {"focal": scored_weight(batch, self.class_weights)}
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ercframe import Batch, ComponentConfig, DatasetInfo, Loss, ModelOutput, ModelSpec, Term, hookimpl
-from ercframe.nn import ClassWeights, Dropout, at_least_float32, class_weights, weighted_nll
+from ercframe.nn import ClassWeights, Dropout, at_least_float32, class_weights, scored_weight, weighted_nll
 
 # Shape letters: N utterances in the batch, S scored utterances, D features, C emotions.
 
@@ -80,6 +80,9 @@ class SelfDistillation(Loss):
         hard = {f"hard_{m}": weighted_nll(z_SC, labels_S, self.class_weights) for m, z_SC in student_SC.items()}
         soft = {f"soft_{m}": self._divergence(teacher_SC, z_SC) for m, z_SC in student_SC.items()}
         return hard | soft
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {"hard": scored_weight(batch, self.class_weights), "soft": scored_weight(batch, None)}
 
     def predictions(self, output: ModelOutput) -> dict[str, Tensor]:
         return {m: student(output.fused.by_modality[m]) for m, student in self.students.items()}
