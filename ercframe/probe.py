@@ -77,7 +77,7 @@ def require_counts(learner: Learner, batch: Batch) -> None:
         Problem(
             f"losses.{name}",
             "counts",
-            f"must be what the term is divided by, {float(term.count):.6g} for the probe's batch, for trainer.accumulate "
+            f"must be what the term is divided by, {float(term.count):.6g} in the probe, for trainer.accumulate "
             f"to be above 1 (got {float(told[objective.declared(name)]):.6g})",
         )
         for name, term in terms.items()
