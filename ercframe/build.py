@@ -83,14 +83,22 @@ def build_learner(loaded: Loaded, info: DatasetInfo) -> Learner:
     Raises:
         InputError: a component cannot build on what comes before it; names both and the alternatives.
     """
+    model, recipe, chain = build_model(loaded, info), loaded.recipe, _Chain(loaded, info)
+    spec = ModelSpec(model.encoder.spec, model.fusion.spec)
+    losses = {name: chain.build(f"losses.{name}", slot, spec) for name, slot in recipe.losses.items()}
+    return Learner(model, Objective(losses, {name: slot.weight for name, slot in recipe.losses.items()}))
+
+
+def build_model(loaded: Loaded, info: DatasetInfo) -> Model:
+    """Build the model of a recipe for a corpus, without the losses.
+
+    Raises:
+        InputError: a component cannot build on what comes before it; names both and the alternatives.
+    """
     recipe, chain = loaded.recipe, _Chain(loaded, info)
     encoder = chain.build("encoder", recipe.encoder)
     fusion = chain.build("fusion", recipe.fusion, encoder.spec)
-    classifier = chain.build("classifier", recipe.classifier, fusion.spec)
-    spec = ModelSpec(encoder.spec, fusion.spec)
-    losses = {name: chain.build(f"losses.{name}", slot, spec) for name, slot in recipe.losses.items()}
-    objective = Objective(losses, {name: slot.weight for name, slot in recipe.losses.items()})
-    return Learner(Model(encoder, fusion, classifier), objective)
+    return Model(encoder, fusion, chain.build("classifier", recipe.classifier, fusion.spec))
 
 
 def _open_dataset(loaded: Loaded) -> Dataset:

@@ -81,6 +81,13 @@ class Dataset(Component):
         """What changes with the data behind the same settings, such as a digest: a run is resumed on the same only."""
         return ""
 
+    def provenance(self) -> Mapping[str, str]:
+        """Where the data comes from, in words for people, such as ``{"licence": …, "imported by": …}``; runs keep it.
+
+        ``licence``, where it is known, is the terms of use. Nothing by default.
+        """
+        return {}
+
     def intake(self) -> Intake | None:
         """How new conversations become what it hands out; runs keep it. None, the default: there is no way."""
         return None

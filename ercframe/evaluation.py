@@ -16,7 +16,7 @@ from ercframe.errors import InputError, nearest
 from ercframe.evaluate import score
 from ercframe.loading import TrainedRun
 from ercframe.metrics import HEADLINE, Scores
-from ercframe.resumption import data_digest
+from ercframe.resumption import require_same_data
 from ercframe.robustness import Curve, drop_curves, noise_curves, subsets, without
 from ercframe.summary import scores_in_full, spread
 from ercframe.training.device import deterministic
@@ -76,7 +76,7 @@ class Evaluation:
         seeds = _seeds(trained, seed)
         dropped = _dropped(drop, trained.loaded.recipe.modalities)
         experiment = assemble(trained.loaded)
-        _require_same_data(trained, experiment)
+        require_same_data(trained.folder, experiment)
         return cls(trained, experiment, split, _dialogues(experiment, split), seeds, dropped, robustness)
 
     def run(self, device: torch.device, on_step: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
@@ -173,21 +173,6 @@ def _dropped(drop: Sequence[str], modalities: Sequence[str]) -> tuple[str, ...]:
     if set(drop) == set(modalities):
         raise InputError(f"--drop must leave a modality of the run, {', '.join(modalities)} (got all of them)")
     return tuple(m for m in modalities if m in drop)
-
-
-def _require_same_data(trained: TrainedRun, experiment: Experiment) -> None:
-    path = trained.folder.path / "environment.json"
-    try:
-        recorded = trained.folder.read_environment()["data"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read: {error!r}") from None
-    if recorded != data_digest(experiment):
-        raise InputError(
-            f"the data must be what the run in {trained.folder.path} was trained on "
-            f"(got another '{experiment.info.name}': its digest differs)",
-            help=f"recipe.yaml there says where it was. Put it back, or begin a new run: "
-            f"ercframe run {trained.folder.path}",
-        )
 
 
 def _dialogues(experiment: Experiment, split: str) -> Sequence[Dialogue]:

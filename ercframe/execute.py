@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ercframe import recipes
 from ercframe.build import Experiment, assemble
-from ercframe.data.intake import write_inputs
+from ercframe.data.intake import Inputs, write_inputs
 from ercframe.errors import InputError, RunError
 from ercframe.lock import locked
 from ercframe.preflight import Preflight, preflight
@@ -127,7 +127,8 @@ class _Run:
 
         def write() -> None:
             text = recipe.to_yaml(self.folder.copy_plugins(recipe.plugin_files))
-            write_inputs(self.folder.path, self.experiment.info, self.experiment.dataset.intake())
+            dataset = self.experiment.dataset
+            write_inputs(self.folder.path, Inputs(self.experiment.info, dataset.intake(), dataset.provenance()))
             self.folder.write_environment(described(self.folder, text, self.experiment, self.found))
             self.folder.write_recipe(text)
 

@@ -54,6 +54,19 @@ class Layout:
         mask_BL = torch.arange(max(sizes)) < lengths_B[:, None]
         return cls(sizes, lengths_B, dialogue_N, position_N, mask_BL, dialogue_N * max(sizes) + position_N)
 
+    @classmethod
+    def of_one(cls, length: int, device: torch.device | str = "cpu") -> Layout:
+        """Lay out a single dialogue, on a device; while a program is exported, the length is a symbol."""
+        step_L = torch.arange(length, device=device)
+        lengths_B = torch.full((1,), length, device=device)
+        mask_BL = torch.ones(1, length, dtype=torch.bool, device=device)
+        return cls((length,), lengths_B, torch.zeros_like(step_L), step_L, mask_BL, step_L)
+
+    @property
+    def has_known_sizes(self) -> bool:
+        """False while a program is exported, which must hold for any length: Python cannot go by a size then."""
+        return all(isinstance(size, int) for size in self.sizes)
+
     @property
     def dialogues(self) -> int:
         """Number of dialogues, B."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
 
 from ercframe import recipes
-from ercframe.build import build_learner
+from ercframe.build import assemble, build_learner
+from ercframe.calibration import fit_temperature, recorded
+from ercframe.data.intake import Inputs, read_inputs
 from ercframe.errors import InputError
 from ercframe.model import Learner
 from ercframe.recipes import Loaded
@@ -29,9 +32,44 @@ class ChosenSeed:
     why: str
 
 
+class Trained(Protocol):
+    """What predicting asks of something trained: a run, or what was exported of one."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+
+    @property
+    def loaded(self) -> Loaded:
+        """Its recipe."""
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What the run's ``summary.json`` says."""
+
+    def choose_seed(self, asked: int | None = None) -> ChosenSeed:
+        """The seed that was asked for, or else the one to take.
+
+        Raises:
+            InputError: there is no such seed.
+        """
+
+    def inputs(self) -> Inputs:
+        """What is kept of the data."""
+
+    def learner(self, seed: int, info: DatasetInfo, device: torch.device) -> tuple[Learner, int]:
+        """The learner of a seed in evaluation mode, and the epoch its weights are from."""
+
+    def precision(self, device: torch.device) -> Precision:
+        """The precision to predict in."""
+
+    def temperature(self, seed: int, labels: Sequence[str]) -> float | None:
+        """The temperature that was fitted on dev; None where there is no dev."""
+
+
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run folder of which at least one seed was trained.
+    """A run folder of which at least one seed was trained; a :class:`Trained`.
 
     Attributes:
         folder: where it is.
@@ -58,15 +96,12 @@ class TrainedRun:
         """
         folder = RunFolder.open(path)
         summary = _summary(folder)
-        recipe = path / "recipe.yaml"
-        files = read_chain(recipe).plugins
-        if files and not trust_plugins:
-            named = ", ".join(str(file) for file in files)
-            raise InputError(
-                f"the run in {path} has plugin files, whose code would run: {named}",
-                help="Read them; if you trust whoever made the run, add --trust-plugins.",
-            )
-        return cls(folder, recipes.load(recipe, plugin_files=plugin_files), summary)
+        return cls(folder, load_recipe(path, "run", trust_plugins, plugin_files), summary)
+
+    @property
+    def path(self) -> Path:
+        """The folder's path."""
+        return self.folder.path
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -108,15 +143,38 @@ class TrainedRun:
         """
         learner = build_learner(self.loaded, info)
         folder = self.folder.seed(seed)
-        try:
+        with reading_weights(folder.checkpoint("best")):
             epoch = folder.load_checkpoint("best", learner)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{folder.checkpoint('best')} cannot be read: {error}") from None
-        except RuntimeError as error:  # what load_state_dict says of names and shapes, a line each
-            raise InputError(
-                f"the weights in {folder.checkpoint('best')} do not fit the recipe beside them:\n{error}"
-            ) from None
         return learner.to(device).eval(), epoch
+
+    def inputs(self) -> Inputs:
+        """What the run kept of its data; of a run that an earlier version made, what its data says now.
+
+        Raises:
+            InputError: a file is damaged, or it kept nothing and the data cannot be opened.
+        """
+        try:
+            return read_inputs(self.folder.path)
+        except FileNotFoundError:
+            pass
+        try:
+            experiment = assemble(self.loaded)
+        except InputError as error:
+            raise InputError(
+                f"the run in {self.folder.path} was made by a version of ercframe that kept nothing for predicting, "
+                f"and its data cannot be opened: {error.title}",
+                error.problems,
+            ) from None
+        return Inputs(experiment.info, experiment.dataset.intake(), experiment.dataset.provenance())
+
+    def temperature(self, seed: int, labels: Sequence[str]) -> float | None:
+        """The temperature fitted on the dev predictions of a seed; None where the run has no dev.
+
+        Raises:
+            InputError: the predictions are missing or damaged.
+        """
+        rows = self.folder.seed(seed).read_predictions("dev")
+        return fit_temperature(*recorded(rows, labels)) if rows else None
 
     def precision(self, device: torch.device) -> Precision:
         """The precision that it was trained in where this device has it, and else float32."""
@@ -124,6 +182,44 @@ class TrainedRun:
             return Precision.choose(self.folder.read_environment()["precision"], device)
         except (InputError, OSError, KeyError, ValueError):
             return Precision.choose("fp32", device)
+
+
+def load_recipe(folder: Path, what: str, trust_plugins: bool, plugin_files: Sequence[Path]) -> Loaded:
+    """The recipe in a folder, with the plugin files beside it.
+
+    Args:
+        folder: holds ``recipe.yaml``.
+        what: what the folder is, for the error.
+        trust_plugins: whether its plugin files may be imported, which runs their code.
+        plugin_files: further ones, which may.
+
+    Raises:
+        InputError: nobody trusts its plugin files, or the recipe cannot be used.
+    """
+    recipe = folder / "recipe.yaml"
+    files = read_chain(recipe).plugins
+    if files and not trust_plugins:
+        named = ", ".join(str(file) for file in files)
+        raise InputError(
+            f"the {what} in {folder} has plugin files, whose code would run: {named}",
+            help=f"Read them; if you trust whoever made the {what}, add --trust-plugins.",
+        )
+    return recipes.load(recipe, plugin_files=plugin_files)
+
+
+@contextmanager
+def reading_weights(path: Path) -> Iterator[None]:
+    """A block that loads weights from a file; what goes wrong in it is the file's fault.
+
+    Raises:
+        InputError: the file is missing or damaged, or does not fit the recipe.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    except RuntimeError as error:  # what load_state_dict says of names and shapes, a line each
+        raise InputError(f"the weights in {path} do not fit the recipe beside them:\n{error}") from None
 
 
 def _summary(folder: RunFolder) -> Mapping[str, Any]:

@@ -110,6 +110,25 @@ def _environment(experiment: Experiment, found: Preflight) -> dict[str, Any]:
     return environment(found.device, found.precision.name, _origins(experiment))
 
 
+def require_same_data(folder: RunFolder, experiment: Experiment) -> None:
+    """Refuse other data than the run was trained on.
+
+    Raises:
+        InputError: they differ, or the run does not say what it was trained on.
+    """
+    path = folder.path / "environment.json"
+    try:
+        recorded = folder.read_environment()["data"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read: {error!r}") from None
+    if recorded != data_digest(experiment):
+        raise InputError(
+            f"the data must be what the run in {folder.path} was trained on "
+            f"(got another '{experiment.info.name}': its digest differs)",
+            help=f"recipe.yaml there says where it was. Put it back, or begin a new run: ercframe run {folder.path}",
+        )
+
+
 def data_digest(experiment: Experiment) -> str:
     """What the data is recognised by: the dataset's own fingerprint, and everything the model is told of it."""
     info, splits = experiment.info, experiment.splits

@@ -22,6 +22,9 @@ from ercframe.registry import Origin
 from ercframe.snapshots import Snapshots
 from ercframe.tensor_files import save_tensors
 
+EXPORTED = "export.json"
+"""The file by which a folder is recognised as an export of a run."""
+
 
 class RunFolder:
     """``runs/RECIPE/TIME/``: recipe, environment, summary, and a folder for each seed."""
@@ -55,6 +58,8 @@ class RunFolder:
         Raises:
             InputError: it is none, or its run was stopped before anything was trained.
         """
+        if (path / EXPORTED).is_file():
+            raise InputError(f"{path} must be a run folder (got an exported model, which ercframe predict takes)")
         if not (path / "recipe.yaml").is_file():
             raise InputError(
                 f"{path} must be a run folder (it has no recipe.yaml). "

@@ -55,11 +55,12 @@ def import_(
     from ercframe.cli.data_settings import configure, portable
     from ercframe.cli.data_tables import print_findings, print_manifest
     from ercframe.data.label_map import relabelled
-    from ercframe.data.manifest import MadeBy
-    from ercframe.data.writer import origin, refuse_to_overwrite, write_bundle
+    from ercframe.data.manifest import MANIFEST, MadeBy
+    from ercframe.data.new_folder import refuse_to_overwrite
+    from ercframe.data.writer import origin, write_bundle
     from ercframe.recipes.label_maps import read_label_map
 
-    refuse_to_overwrite(bundle, force)
+    refuse_to_overwrite(bundle, force, MANIFEST, "bundle")
     label_map = read_label_map(labels) if labels is not None else None
     kind: Any = plugins.load(plugin or []).get("importer", importer)
     config = configure(kind, settings or [], modality or [], features)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -97,27 +97,38 @@ class _Prepared(_Section):
     clip: float | None
 
 
-class _Inputs(_Section):
+class _Words(_Section):
     """The whole of ``inputs.json``; ``speakers`` is null where the dataset knows no way for new conversations."""
 
     schema_version: Literal[1] = 1
     corpus: DatasetInfo
+    provenance: dict[str, str] = {}
     speakers: Speakers | None = None
     modalities: dict[str, _Prepared] = {}
 
 
-def write_inputs(run: Path, info: DatasetInfo, intake: Intake | None) -> None:
-    """Keep both in a run folder; ``inputs.json`` comes last and makes them whole.
+@dataclass(frozen=True)
+class Inputs:
+    """What a run keeps of its data.
 
-    Args:
-        run: the run folder.
+    Attributes:
         info: what the model was built on.
         intake: None where the dataset has no way for new conversations.
+        provenance: where the data comes from and its terms, as :meth:`ercframe.Dataset.provenance` says.
+    """
+
+    info: DatasetInfo
+    intake: Intake | None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_inputs(run: Path, inputs: Inputs) -> None:
+    """Keep them in a run folder; ``inputs.json`` comes last and makes them whole.
 
     Raises:
         OSError: a file cannot be written, or what an extractor learnt is no longer in the bundle.
     """
-    folder, prepared = run / FOLDER, dict[str, _Prepared]()
+    folder, prepared, intake = run / FOLDER, dict[str, _Prepared](), inputs.intake
     if intake:
         statistics = {
             f"{name}.{key}": np.ascontiguousarray(getattr(p.statistics, key))
@@ -131,11 +142,16 @@ def write_inputs(run: Path, info: DatasetInfo, intake: Intake | None) -> None:
                 write_atomically(folder / fitted, partial(shutil.copyfile, intake.folder / p.modality.fitted))
             modality = p.modality.model_copy(update={"fitted": fitted})
             prepared[name] = _Prepared(modality=modality, standardise=p.standardise, clip=p.clip)
-    words = _Inputs(corpus=info, speakers=intake.speakers if intake else None, modalities=prepared)
+    words = _Words(
+        corpus=inputs.info,
+        provenance=dict(inputs.provenance),
+        speakers=intake.speakers if intake else None,
+        modalities=prepared,
+    )
     write_json(folder / WORDS, words.model_dump(mode="json"))
 
 
-def read_inputs(run: Path) -> tuple[DatasetInfo, Intake | None]:
+def read_inputs(run: Path) -> Inputs:
     """What :func:`write_inputs` kept.
 
     Raises:
@@ -145,9 +161,9 @@ def read_inputs(run: Path) -> tuple[DatasetInfo, Intake | None]:
     folder = run / FOLDER
     try:
         text = (folder / WORDS).read_text(encoding="utf-8")
-        words = _Inputs.model_validate_json(json.dumps(json.loads(text)))
+        words = _Words.model_validate_json(json.dumps(json.loads(text)))
         if words.speakers is None:
-            return words.corpus, None
+            return Inputs(words.corpus, None, words.provenance)
         numbers = load_file(folder / NUMBERS)
         modalities = {name: _preparation(name, entry, numbers) for name, entry in words.modalities.items()}
     except FileNotFoundError as error:
@@ -158,7 +174,7 @@ def read_inputs(run: Path) -> tuple[DatasetInfo, Intake | None]:
         raise InputError(f"{folder / WORDS} is damaged", list(problems_of(error))) from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InputError(f"{folder} is damaged: {error}") from None
-    return words.corpus, Intake(folder, words.speakers, modalities)
+    return Inputs(words.corpus, Intake(folder, words.speakers, modalities), words.provenance)
 
 
 def _preparation(name: str, entry: _Prepared, numbers: Mapping[str, NDArray[np.float32]]) -> Preparation:

@@ -48,6 +48,30 @@ def new_folder(path: Path, replace: bool) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def refuse_to_overwrite(path: Path, force: bool, mark: str, what: str) -> None:
+    """Check that a folder may be written; doing all the work and asking then would waste it.
+
+    Args:
+        path: the folder.
+        force: whether one of the same kind may be replaced.
+        mark: the file by which that is recognised.
+        what: what it is called, such as ``"bundle"``.
+
+    Raises:
+        InputError: it holds one and ``force`` is false, it holds something else, or it lies in no folder.
+    """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{path} must lie in a folder (got the file {above.name})")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    a = "an" if what[0] in "aeiou" else "a"
+    if not (path / mark).is_file():
+        raise InputError(f"{path} must be a new folder or {a} {what} to replace (got something else, which is kept)")
+    if not force:
+        raise InputError(f"there is {a} {what} at {path} already; --force replaces it")
+
+
 def _remove_leftovers(path: Path) -> None:
     """Remove what killed processes left; a process that still lives keeps its folder."""
     for left in path.parent.glob(f".{path.name}.*-*"):

@@ -29,7 +29,7 @@ from ercframe.data.manifest import (
     SplitSizes,
     Standardisation,
 )
-from ercframe.data.new_folder import new_folder
+from ercframe.data.new_folder import new_folder, refuse_to_overwrite
 from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFile, UtteranceRecord, all_nan, sha256
 from ercframe.data.speakers import most_at_once, names_sides
 from ercframe.errors import InputError
@@ -61,7 +61,7 @@ def write_bundle(
     Raises:
         InputError: ``path`` is taken, or the corpus contradicts itself.
     """
-    refuse_to_overwrite(path, force)
+    refuse_to_overwrite(path, force, MANIFEST, "bundle")
     problems = list(corpus_faults(corpus))
     if problems:
         raise InputError(f"importer '{made_by.importer}' returned a corpus that cannot be a bundle", problems)
@@ -94,23 +94,6 @@ def write_bundle(
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest
-
-
-def refuse_to_overwrite(path: Path, force: bool) -> None:
-    """Check that a bundle may be written to ``path``; reading everything first and asking then would waste the work.
-
-    Raises:
-        InputError: it holds a bundle and ``force`` is false, it holds something else, or it lies in no folder.
-    """
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise InputError(f"{path} must lie in a folder (got the file {above.name})")
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not (path / MANIFEST).is_file():
-        raise InputError(f"{path} must be a new folder or a bundle to replace (got something else, which is kept)")
-    if not force:
-        raise InputError(f"there is a bundle at {path} already; --force replaces it")
 
 
 def write_modality(

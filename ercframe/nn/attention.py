@@ -44,4 +44,4 @@ class DialogueAttention(nn.Module):
         return gathered_ND
 
     def _by_head(self, x_ND: Tensor) -> Tensor:
-        return x_ND.view(len(x_ND), self.heads, -1)
+        return x_ND.view(x_ND.shape[0], self.heads, -1)

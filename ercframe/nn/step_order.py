@@ -30,7 +30,15 @@ class StepOrder:
 
     @classmethod
     def of(cls, layout: Layout, *, backward: bool = False) -> StepOrder:
-        """The order of ``layout``; ``backward`` reads each dialogue from its own last utterance to its first."""
+        """The order of ``layout``; ``backward`` reads each dialogue from its own last utterance to its first.
+
+        Raises:
+            NotImplementedError: sizes are not known, since a program is exported.
+        """
+        if not layout.has_known_sizes:
+            raise NotImplementedError(
+                "recurrent networks go from turn to turn, and PyTorch exports such steps for one number of turns only"
+            )
         counts = tuple(sum(size > step for size in layout.sizes) for step in range(layout.longest))
         rank_B = layout.lengths.argsort(descending=True, stable=True).argsort()
         running_L = layout.mask.sum(dim=0)

@@ -31,7 +31,9 @@ class Visibility(ABC):
             past: how many earlier utterances are visible; None for all.
             future: how many later utterances are visible; None for all, 0 for a causal model.
         """
-        if past is not None and future is not None and _block(past, future) + past + future < layout.longest:
+        if past is None or future is None or not layout.has_known_sizes:
+            return _WholeDialogues(layout, past, future)
+        if _block(past, future) + past + future < layout.longest:
             return _Blocks(layout, past, future)
         return _WholeDialogues(layout, past, future)
 

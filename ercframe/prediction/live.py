@@ -80,7 +80,7 @@ def _require_causal(predictor: Predictor) -> None:
         return
     problems = [_why_it_waits(slot, getattr(recipe, slot).name, part) for slot, part in waiting.items()]
     changes = [change for part in waiting.values() for change in part.causal_help]
-    command = " ".join(["ercframe run", str(predictor.run.folder.path), *(f"'{change}'" for change in changes)])
+    command = " ".join(["ercframe run", str(predictor.run.path), *(f"'{change}'" for change in changes)])
     raise InputError(
         "turns cannot be answered one by one: the model was trained to look at later ones",
         problems,

@@ -19,7 +19,7 @@ from ercframe.data.records import UNSCORED
 from ercframe.data.turn import Turn
 from ercframe.errors import InputError
 from ercframe.evaluate import record
-from ercframe.loading import ChosenSeed, TrainedRun
+from ercframe.loading import ChosenSeed, Trained
 from ercframe.model import Learner
 from ercframe.prediction.features import DROPPED, Source, views
 from ercframe.prediction.results import Gathered, Prediction
@@ -31,7 +31,7 @@ from ercframe.training.precision import Precision
 
 @dataclass(frozen=True)
 class Predictor:
-    """One seed of a run, ready to predict; :func:`~ercframe.prediction.opening.load_predictor` makes one.
+    """One seed of a run or its export, ready to predict; :func:`~ercframe.prediction.opening.load_predictor` makes one.
 
     Attributes:
         run: where it comes from.
@@ -46,7 +46,7 @@ class Predictor:
         temperature: fitted on dev; None where the run has no dev, and probabilities are what the model puts out.
     """
 
-    run: TrainedRun
+    run: Trained
     seed: ChosenSeed
     epoch: int
     info: DatasetInfo

@@ -105,6 +105,17 @@ class BundleDataset(Dataset):
         """That of the manifest, which has the digest of every file."""
         return self.bundle.fingerprint()
 
+    def provenance(self) -> dict[str, str]:
+        """What the manifest says of the licence, the importer and the files it read."""
+        manifest = self.bundle.manifest
+        told = {
+            "licence": manifest.licence,
+            "imported by": f"{manifest.made_by.importer}, ercframe {manifest.made_by.ercframe}",
+            "from": ", ".join(f"{file.name} (SHA-256 {file.sha256})" for file in manifest.made_by.sources),
+            "manifest": f"SHA-256 {self.bundle.fingerprint()}",
+        }
+        return {what: text for what, text in told.items() if text}
+
     def intake(self) -> Intake:
         """The extractors that the manifest names, then standardisation as here."""
         config = self.config
