@@ -26,7 +26,8 @@ def described(folder: RunFolder, recipe: str, experiment: Experiment, found: Pre
         recipe: text of the resolved recipe, which is yet to be written.
     """
     files = {**folder.file_digests(), "recipe.yaml": digest(recipe.encode())}
-    return {**_environment(experiment, found), "files": files, "data": data_digest(experiment)}
+    data = {"data": data_digest(experiment), "dataset": experiment.dataset.fingerprint()}
+    return {**_environment(experiment, found), "files": files, **data}
 
 
 def require_same_files(folder: RunFolder) -> None:

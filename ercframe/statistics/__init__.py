@@ -1,1 +1,1 @@
-"""Statistics over dialogues and seeds, on NumPy arrays."""
+"""Statistics over dialogues and seeds, on NumPy arrays: intervals, tests, corrections."""

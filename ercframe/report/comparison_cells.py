@@ -1,0 +1,193 @@
+"""What the tables of a comparison say, whatever they are written in: columns, cells, the best of each, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ercframe.report.table import GENERATED, SHORT, percent
+
+LONG = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
+Run = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: what it says, whether it is the best of its column, and what it says where there is little room."""
+
+    text: str
+    best: bool = False
+    short: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: its title, the heads of its columns, of which the first names the run, and a row for each run."""
+
+    title: str
+    heads: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def grids(found: Mapping[str, Any]) -> Iterator[Grid]:
+    """The tables of a comparison: scores, F1 of each emotion, differences to the baseline, other ways of choosing."""
+    yield _scores(found)
+    yield _classes(found)
+    if len(found["runs"]) > 1:
+        yield _differences(found)
+    yield _selection(found)
+
+
+def notes(found: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know to read the numbers."""
+    if found["dataset"]["generated"]:
+        yield f"{GENERATED}."
+    drawn, test = found["intervals"], found["test"]
+    several = any(len(run["seeds"]) > 1 for run in found["runs"])
+    what = "dialogues and seeds" if several and drawn["seeds"] == "drawn" else "dialogues"
+    spread = "mean ± std over the seeds (ddof 1); " if several else ""
+    yield (
+        f"In percent, on {found['turns']:,} turns of {found['dialogues']:,} test dialogues; {spread}intervals: "
+        f"{100 * drawn['level']:.0f} %, percentiles of {drawn['resamples']:,} bootstrap resamples of {what}."
+    )
+    tests = sum(run["difference"] is not None for run in found["runs"])
+    if tests:
+        yield (
+            f"* differs from {found['baseline']}: p < {test['alpha']} in {_test_name(test)} of {LONG[test['metric']]}"
+            f"{f', corrected after Holm for {tests} tests' if tests > 1 else ''}."
+        )
+    for run in found["runs"]:
+        if run["not_tested"]:
+            yield f"{run['name']} is not tested: it is {run['not_tested']}."
+        if run["difference"] and set(run["difference"]["seeds"]) != set(run["seeds"]):
+            seeds = ", ".join(map(str, run["difference"]["seeds"]))
+            yield f"{run['name']} is held against the baseline over the seeds that both have: {seeds}."
+        if not run["whole"]:
+            seeds = f"{len(run['seeds'])} of {run['seeds_wanted']} seeds"
+            yield f"{run['name']} is not finished ({run['status']}): {seeds}."
+    yield from found["warnings"]
+
+
+def _scores(found: Mapping[str, Any]) -> Grid:
+    metric, tested = found["metric"], found["test"]["metric"]
+    others = [name for name in LONG if name != metric]
+    heads = _heads("run", "seeds", "parameters", metric, "95 % interval", *others)
+    best = {name: _best(found, "scores", name) for name in LONG}
+    rows = []
+    for run in found["runs"]:
+        marked = tested if run["difference"] and run["difference"]["significant"] else None
+        entry = run["scores"][metric]
+        rows.append(
+            (
+                Cell(label(run)),
+                Cell(str(len(run["seeds"]))),
+                Cell(f"{run['parameters']:,}"),
+                Cell(with_std(entry) + "*" * (marked == metric), run in best[metric]),
+                Cell(interval(entry)),
+                *(_with_std(run["scores"][name], run in best[name], "*" * (marked == name)) for name in others),
+            )
+        )
+    return Grid(f"{found['dataset']['name']}, {found['split']}", heads, tuple(rows))
+
+
+def _classes(found: Mapping[str, Any]) -> Grid:
+    best = {name: _best(found, "f1", name) for name in found["labels"]}
+    rows = [
+        (Cell(label(run)), *(_with_std(entry, run in best[name]) for name, entry in run["f1"].items()))
+        for run in found["runs"]
+    ]
+    support = (Cell("turns"), *(Cell(f"{n:,}") for n in found["support"]))
+    return Grid("F1 of each emotion", _heads("run", *found["labels"]), (*rows, support))
+
+
+def _differences(found: Mapping[str, Any]) -> Grid:
+    test = found["test"]
+    heads = _heads("run", "difference", "95 % interval", "p", "p, Holm")
+    rows = []
+    for run in found["runs"]:
+        if run["name"] == found["baseline"]:
+            continue
+        one = run["difference"]
+        cells = (
+            [f"{100 * one['value']:+.2f}", interval(one, "+"), p_value(one["p"]), p_value(one["p_holm"])]
+            if one
+            else ["not tested", "", "", ""]
+        )
+        rows.append((Cell(label(run)), *map(Cell, cells)))
+    return Grid(f"{LONG[test['metric']]} against {found['baseline']}, by {_test_name(test)}", heads, tuple(rows))
+
+
+def _selection(found: Mapping[str, Any]) -> Grid:
+    """What choosing the best test epoch would have claimed, in the score that chose."""
+    heads = _heads("run", "chosen by", "reported", "selected on test", "gap", "last epoch")
+    rows = []
+    for run in found["runs"]:
+        name, told, last = run["monitor"], run["selected_on_test"], run["last"]
+        rows.append(
+            (
+                Cell(label(run)),
+                _head(name),
+                Cell(with_std(run["scores"][name])),
+                Cell(with_std(told[name]) if told else "not recorded"),
+                Cell(f"{100 * told[name]['gap']:+.2f}" if told else ""),
+                Cell(with_std(last[name]) if last else ""),
+            )
+        )
+    return Grid("What choosing the epoch on test would have claimed", heads, tuple(rows))
+
+
+def _heads(*names: str) -> tuple[Cell, ...]:
+    return tuple(map(_head, names))
+
+
+def _head(name: str) -> Cell:
+    return Cell(LONG.get(name, name), short=SHORT.get(name, ""))
+
+
+def _with_std(entry: Mapping[str, Any], best: bool, mark: str = "") -> Cell:
+    return Cell(with_std(entry) + mark, best, short=percent(entry["mean"]) + mark)
+
+
+def label(run: Run) -> str:
+    """A run's name, with what must stand wherever its numbers do."""
+    said = [
+        *(["selected on test"] if run["selection"] == "selected on test" else []),
+        *(["generated data"] if run["generated"] else []),
+        *([] if run["whole"] else ["unfinished"]),
+    ]
+    return f"{run['name']} ({', '.join(said)})" if said else str(run["name"])
+
+
+def with_std(entry: Mapping[str, Any]) -> str:
+    """Mean ± standard deviation, in percent; of one seed its score."""
+    mean, std = entry["mean"], entry["std"]
+    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
+
+
+def interval(entry: Mapping[str, Any], sign: str = "") -> str:
+    """The ends of an interval, in percent."""
+    low, high = entry["low"], entry["high"]
+    return "none" if low is None else f"{100 * low:{sign}.2f} to {100 * high:{sign}.2f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value with what of it means something: two digits, and never 0."""
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.4f}" if p >= 0.0001 else "<0.0001"
+
+
+def _test_name(test: Mapping[str, Any]) -> str:
+    return {
+        "bootstrap": "a paired bootstrap",
+        "randomisation": "approximate randomisation",
+        "mcnemar": "McNemar's test",
+    }[test["name"]]
+
+
+def _best(found: Mapping[str, Any], part: str, name: str) -> Sequence[Run]:
+    """The runs with the best mean as it is shown. Of runs chosen in two ways, those chosen on test are none."""
+    fair = [run for run in found["runs"] if run["selection"] != "selected on test"] or list(found["runs"])
+    if len(found["runs"]) == 1:
+        return []
+    shown = [round(100 * run[part][name]["mean"], 2) for run in fair]
+    return [run for run, value in zip(fair, shown, strict=True) if value == max(shown)]

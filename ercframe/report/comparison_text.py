@@ -1,0 +1,109 @@
+"""A comparison of runs as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ercframe.report.comparison_cells import Cell, Grid, grids, notes
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "′": r"$'$",
+}
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """All tables and notes as Markdown with pipe tables."""
+    parts = []
+    for grid in grids(found):
+        parts.append(f"**{_markdown(grid.title)}**\n\n{_pipes(grid)}")
+    parts.append("\n".join(f"- {_markdown(note)}" for note in notes(found)))
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(found: Mapping[str, Any]) -> str:
+    r"""One table for a paper, with ``\usepackage{booktabs}``: F1 of each emotion, then the headline scores."""
+    scores, classes = list(grids(found))[:2]
+    heads = [head.text for head in (*classes.heads[1:], *scores.heads[3:])]
+    lines = [
+        "% \\usepackage{booktabs}",
+        r"\begin{table*}",
+        r"  \centering",
+        rf"  \caption{{{_latex(' '.join(notes(found)))}}}",
+        rf"  \begin{{tabular}}{{l{'r' * len(heads)}}}",
+        r"    \toprule",
+        f"    {' & '.join(['', *map(_latex, heads)])} \\\\",
+        r"    \midrule",
+    ]
+    for row, per_class in zip(scores.rows, classes.rows, strict=False):
+        cells = (row[0], *per_class[1:], *row[3:])
+        lines.append(f"    {' & '.join(map(_latex_cell, cells))} \\\\")
+    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table*}", ""])
+
+
+def as_csv(found: Mapping[str, Any]) -> str:
+    """A row for each run and a column for each number, as shares of 1; empty where there is none."""
+    page = io.StringIO()
+    rows = [dict(_flat(run)) for run in found["runs"]]
+    writer = csv.DictWriter(page, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return page.getvalue()
+
+
+def _flat(run: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key in ("name", "recipe", "folder", "status", "selection", "monitor", "generated", "parameters"):
+        yield key, run[key]
+    yield "seeds", " ".join(map(str, run["seeds"]))
+    for prefix, entries in (("", run["scores"]), ("f1 ", run["f1"])):
+        for name, entry in entries.items():
+            for part in ("mean", "std", "low", "high"):
+                yield f"{prefix}{name} {part}", entry[part]
+    for way in ("selected_on_test", "last"):
+        for name in run["scores"]:
+            for part in ("mean", "std", "gap"):
+                yield f"{way} {name} {part}", run[way][name][part] if run[way] else None
+    for part in ("value", "low", "high", "p", "p_holm", "significant"):
+        yield f"difference {part}", run["difference"][part] if run["difference"] else None
+
+
+def _pipes(grid: Grid) -> str:
+    rows = [[_markdown(head.text) for head in grid.heads], ["---"] + ["---:"] * (len(grid.heads) - 1)]
+    rows += [[_markdown_cell(cell) for cell in row] for row in grid.rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    return f"**{_markdown(cell.text)}**" if cell.best else _markdown(cell.text)
+
+
+def _markdown(text: str) -> str:
+    """Text in which nothing is markup."""
+    return re.sub(r"([\\`*_\[\]<>|~#&$])", r"\\\1", " ".join(text.split()))
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = _latex(cell.text.removesuffix("*")) + ("$^{*}$" if cell.text.endswith("*") else "")
+    return rf"\textbf{{{text}}}" if cell.best else text
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
