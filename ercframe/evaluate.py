@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,24 +25,33 @@ def batches(dialogues: Sequence[Dialogue], size: int) -> Iterator[Batch]:
         yield collate([dialogues[i] for i in range(start, min(start + size, len(dialogues)))])
 
 
-@torch.inference_mode()
 def score(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device, classes: int) -> Scores:
     """Score the model's predictions for the scored utterances of ``dialogues``.
-
-    The results stay on the device until all batches are through.
 
     Raises:
         RunError: the model puts out NaN, which would count as a prediction of some class.
     """
-    predicted, labels, broken = [], [], []
-    for batch, output in _outputs(learner, dialogues, size, device):
-        logits_SC = output.decision.logits.index_select(0, batch.scored)
-        predicted.append(logits_SC.argmax(dim=-1))
+    logits_SC, labels_S = scored_logits(learner, batches(dialogues, size), device)
+    return Scores.of(logits_SC.argmax(dim=-1).cpu(), labels_S.cpu(), classes)
+
+
+@torch.inference_mode()
+def scored_logits(learner: Learner, host_batches: Iterable[Batch], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Logits ``(S, C)`` and labels ``(S,)`` of the scored utterances of all batches.
+
+    They stay on the device, which nobody waits for until all batches are through.
+
+    Raises:
+        RunError: the model puts out NaN, which would count as a prediction of some class.
+    """
+    logits, labels = [], []
+    for batch, output in _outputs(learner, host_batches, device):
+        logits.append(output.decision.logits.index_select(0, batch.scored))
         labels.append(batch.labels.index_select(0, batch.scored))
-        broken.append(logits_SC.isnan().any())
-    if bool(torch.stack(broken).any()):
+    logits_SC = torch.cat(logits)
+    if bool(logits_SC.isnan().any()):
         raise RunError("the model's logits must be numbers (got NaN). A lower trainer.optimizer.lr often helps.")
-    return Scores.of(torch.cat(predicted).cpu(), torch.cat(labels).cpu(), classes)
+    return logits_SC, torch.cat(labels)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ def record(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: t
     """Run the model over ``dialogues`` and keep what reports are made of."""
     kept: dict[str, dict[str, list[Tensor]]] = {"probabilities": {}, "weights": {}, "heads": {}, "representations": {}}
     represented = 0
-    for _, output in _outputs(learner, dialogues, size, device):
+    for _, output in _outputs(learner, batches(dialogues, size), device):
         heads = learner.objective.predictions(output)
         by_modality = {f"modality.{name}": x for name, x in output.fused.by_modality.items()}
         parts: dict[str, Mapping[str, Tensor]] = {
@@ -119,10 +128,10 @@ def _largest(values: Sequence[float]) -> int:
 
 
 def _outputs(
-    learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device
+    learner: Learner, host_batches: Iterable[Batch], device: torch.device
 ) -> Iterator[tuple[Batch, ModelOutput]]:
     """Batch by batch; whoever asks switches to inference mode, which must not stay on in a generator left half-way."""
     learner.eval()
-    for host_batch in batches(dialogues, size):
+    for host_batch in host_batches:
         batch = host_batch.to(device, non_blocking=True)
         yield batch, learner.model(batch.features, batch.context)

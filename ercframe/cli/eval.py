@@ -26,6 +26,10 @@ def evaluate(
         bool,
         typer.Option("--robustness", help="Score every set of modalities, and go through shares hidden and noise."),
     ] = False,
+    context: Annotated[
+        bool,
+        typer.Option("--context", help="Score every utterance with a few of the turns around it, to see what they do."),
+    ] = False,
     device: Annotated[
         str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1; as in the recipe if left out.")
     ] = None,
@@ -37,7 +41,7 @@ def evaluate(
         list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
     ] = None,
 ) -> None:
-    """Score again what a run trained, with modalities hidden, or over all degrees of that.
+    """Score again what a run trained: slices, confusions, calibration, and what less to see does to it.
 
     Writes RUN/evaluation.json, in place of the one before.
     """
@@ -51,7 +55,7 @@ def evaluate(
     from ercframe.training.device import choose_device
 
     trained = TrainedRun.open(run, trust_plugins=trust_plugins, plugin_files=plugin or [])
-    wanted = Evaluation.of(trained, split=split, seed=seed, drop=drop or [], robustness=robustness)
+    wanted = Evaluation.of(trained, split=split, seed=seed, drop=drop or [], robustness=robustness, context=context)
     named = trained.loaded.recipe.trainer.device
     where = choose_device(named) if device is None else choose_device(device, "--device")
     with working() as on_step:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ercframe.report.breakdown_table import breakdown_notes, confusions_table, slices_table, with_interval
 from ercframe.report.table import GENERATED, SHORT, empty_table, percent
 
 SAME = 5e-7
@@ -17,12 +18,17 @@ SAME = 5e-7
 
 
 def evaluation_table(found: Mapping[str, Any]) -> RenderableType:
-    """The score with all modalities, with those left that were asked for, and the tables of robustness, in percent.
+    """The scores, what they are made of, calibration, and tables of robustness and context, in percent.
 
     Args:
         found: what ``evaluation.json`` holds.
     """
-    parts: list[RenderableType] = [_scores(_title(found), list(_rows(found)))]
+    parts: list[RenderableType] = [
+        _scores(_title(found), list(_rows(found))),
+        slices_table(found),
+        confusions_table(found),
+        _calibration(found["calibration"]),
+    ]
     if robustness := found["robustness"]:
         rows = [(" ".join(entry["modalities"]), entry["over_seeds"]) for entry in robustness["subsets"]]
         parts += [
@@ -30,6 +36,8 @@ def evaluation_table(found: Mapping[str, Any]) -> RenderableType:
             _curves("wF1 over the share of utterances whose modality is hidden", "rate", robustness["drop_rates"]),
             _curves("wF1 over the noise, in deviations of each feature", "level", robustness["noise_levels"]),
         ]
+    if context := found["context"]:
+        parts.append(_context(context["views"]))
     return Group(*parts, *(Text(line) for line in _notes(found)))
 
 
@@ -65,6 +73,52 @@ def _curves(title: str, number: str, curves: Sequence[Mapping[str, Any]]) -> Tab
     return table
 
 
+def _calibration(found: Mapping[str, Any]) -> Table:
+    """How far probabilities can be believed; not in percent."""
+    table = empty_table("Calibration")
+    table.add_column("probabilities")
+    for name in ("ECE", "NLL", "Brier"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = [("as they are", found["as_is"])]
+    if temperature := found["temperature"]:
+        rows.append((f"at the temperature fitted on dev, {_plain(temperature['over_seeds'], 2)}", found["scaled"]))
+    for name, measured in rows:
+        table.add_row(name, *(_plain(measured["over_seeds"][key]) for key in ("ece", "nll", "brier")))
+    return table
+
+
+def _context(views: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each part of the dialogue that is shown."""
+    table = empty_table("An utterance with some of the turns around it")
+    table.add_column("before it")
+    table.add_column("after it")
+    for name in ("turns", SHORT["weighted_f1"], "95 % interval", "to whole", "flipped"):
+        table.add_column(name, justify="right", no_wrap=True)
+    last = None
+    for view in views:
+        group = view["future"], view["speakers"], view["order"]
+        if last and group != last:
+            table.add_section()
+        last = group
+        difference = f"{100 * view['difference']['value']:+.2f}"
+        cells = (*with_interval(view["scores"]["weighted_f1"]), difference, percent(view["flipped"]["value"]))
+        table.add_row(*_shown(view), f"{view['turns']:.1f}", *cells)
+    return table
+
+
+def _shown(view: Mapping[str, Any]) -> tuple[str, str]:
+    """What is shown before and after the utterance, in words."""
+    how = "own" if view["speakers"] == "own" else "shuffled" if view["order"] == "shuffled" else ""
+    past, future = str(view["past"]), "all" if view["future"] else "none"
+    return how or past.replace("0", "none"), how or future
+
+
+def _plain(score: Mapping[str, float | None], digits: int = 3) -> str:
+    """A number with its deviation over seeds, where there is one."""
+    mean, std = score["mean"], score["std"]
+    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if std is not None else "")
+
+
 def _title(found: Mapping[str, Any]) -> str:
     count = len(found["seeds"])
     title = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {found['selection']}, "
@@ -75,6 +129,7 @@ def _title(found: Mapping[str, Any]) -> str:
 def _notes(found: Mapping[str, Any]) -> Iterator[str]:
     several = len(found["seeds"]) > 1
     yield f"In percent{'; mean ± std over the seeds, with ddof 1' if several else ''}."
+    yield from breakdown_notes(found)
     pairs = zip(found["full"]["seeds"], found["recorded"]["seeds"], strict=True)
     if any(abs(now[name] - then[name]) > SAME for now, then in pairs for name in SHORT):
         yield (

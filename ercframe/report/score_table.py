@@ -10,19 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ercframe.report.table import SHORT, empty_table, percent
-
-FEW = 20
-"""With fewer dialogues an interval is told to be too narrow."""
+from ercframe.report.breakdown_table import breakdown_notes, confusions_table, slices_table, with_interval
+from ercframe.report.table import empty_table
 
 
 def score_table(found: Mapping[str, Any]) -> RenderableType:
-    """Scores, the F1 of each class and of each slice, in percent, with intervals.
+    """Scores, the F1 of each class and of each slice, and what is confused, in percent, with intervals.
 
     Args:
         found: what :func:`ercframe.scoring.score_predictions` returns.
     """
-    return Group(_scores(found), _slices(found), *(Text(line) for line in _notes(found)))
+    return Group(_scores(found), slices_table(found), confusions_table(found), *(Text(line) for line in _notes(found)))
 
 
 def _scores(found: Mapping[str, Any]) -> Table:
@@ -32,40 +30,15 @@ def _scores(found: Mapping[str, Any]) -> Table:
     for name in ("", "95 % interval", "turns"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, entry in found["scores"].items():
-        table.add_row(name.replace("_", " ").replace("f1", "F1"), *_cells(entry), f"{found['turns']:,}")
+        table.add_row(name.replace("_", " ").replace("f1", "F1"), *with_interval(entry), f"{found['turns']:,}")
     table.add_section()
     for name, entry in found["f1"].items():
-        table.add_row(f"F1 {escape(name)}", *_cells(entry), f"{entry['support']:,}")
-    return table
-
-
-def _slices(found: Mapping[str, Any]) -> Table:
-    table = empty_table("Slices")
-    table.add_column("by")
-    table.add_column("turns that are")
-    for name in (SHORT["weighted_f1"], "95 % interval", SHORT["accuracy"], "turns"):
-        table.add_column(name, justify="right", no_wrap=True)
-    last = ""
-    for one in found["slices"]:
-        if last and one["by"] != last:
-            table.add_section()
-        scores = one["scores"]
-        cells = (*_cells(scores["weighted_f1"]), percent(scores["accuracy"]["value"]), f"{one['turns']:,}")
-        table.add_row(one["by"] if one["by"] != last else "", escape(one["name"]), *cells)
-        last = one["by"]
+        table.add_row(f"F1 {escape(name)}", *with_interval(entry), f"{entry['support']:,}")
     return table
 
 
 def _notes(found: Mapping[str, Any]) -> Iterator[str]:
-    drawn = found["bootstrap"]
-    yield f"In percent; intervals: percentiles of {drawn['resamples']:,} bootstrap resamples of dialogues."
-    if found["dialogues"] < FEW:
-        yield f"There are fewer than {FEW} dialogues: the intervals are too narrow."
+    yield "In percent."
+    yield from breakdown_notes(found)
     if unscored := found["predictions"]["unscored"]:
         yield f"Predictions for turns that are not scored, and were left out: {unscored:,}."
-
-
-def _cells(entry: Mapping[str, Any]) -> tuple[str, str]:
-    if entry["value"] is None:
-        return "none", ""
-    return percent(entry["value"]), f"{percent(entry['low'])} to {percent(entry['high'])}"

@@ -76,9 +76,9 @@ def wrong(utterance, **changes):
 def test_all_right(data, capsys):
     found = scored(data, lines())
     assert (found["turns"], found["dialogues"]) == (10, 2)
-    assert found["scores"]["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert found["scores"]["accuracy"] == {"value": 1.0, "std": None, "low": 1.0, "high": 1.0}
     assert found["confusion"] == [[4, 0], [0, 6]]
-    assert found["f1"]["joy"] == {"value": 1.0, "low": 1.0, "high": 1.0, "support": 4}
+    assert found["f1"]["joy"] == {"value": 1.0, "std": None, "low": 1.0, "high": 1.0, "support": 4}
     out = capsys.readouterr().out
     assert "mine.jsonl on small, test: 10 turns, 2 dialogues" in " ".join(out.split())
     assert "fewer than 20 dialogues: the intervals are too narrow" in out
@@ -86,7 +86,7 @@ def test_all_right(data, capsys):
 
 def test_the_interval_goes_from_the_worse_dialogue_to_the_better(data):
     found = scored(data, lines(**wrong("t1_1"), **wrong("t1_3")))
-    assert found["scores"]["accuracy"] == {"value": 0.8, "low": 0.5, "high": 1.0}
+    assert found["scores"]["accuracy"] == {"value": 0.8, "std": None, "low": 0.5, "high": 1.0}
 
 
 def test_probabilities_stand_for_the_likeliest(data):
@@ -119,7 +119,8 @@ def test_slices_divide_the_scored_turns(data):
     for one in found["slices"]:
         by.setdefault(one["by"], {})[one["name"]] = (one["turns"], one["scores"]["accuracy"]["value"])
     assert by["emotion"] == {"shift": (1, 0.0), "stable": (2, 1.0), "speaker's first": (7, 1.0)}
-    assert by["position"] == {"first turn": (2, 1.0), "later turns": (8, 0.875)}
+    assert by["turn before"] == {"same speaker": (2, 0.5), "another speaker": (6, 1.0), "none": (2, 1.0)}
+    assert by["position"] == {"first turn": (2, 1.0), "turns 2 to 5": (7, 6 / 7), "turns 6 to 10": (1, 1.0)}
     assert by["dialogue length"] == {"1 to 5 turns": (4, 0.75), "6 to 10 turns": (6, 1.0)}
     assert by["speaker"] == {"(others)": (10, 0.9)}
 
@@ -133,13 +134,14 @@ def test_names_are_shown_as_they_are(data, capsys, monkeypatch):
     assert "[/Bob]" in capsys.readouterr().out
 
 
-def test_speakers_with_enough_turns_have_a_slice_and_sides_none(data, monkeypatch):
+def test_speakers_with_enough_turns_have_a_slice(data, monkeypatch):
     monkeypatch.setattr("ercframe.slices.FEWEST", 3)
     opened = Bundle(data)
     turns = Turns.of(opened, "test", opened.label)
     names = [one.name for one in slices(turns) if one.by == "speaker"]
     assert names == ["Ann", "Bob", "(others)"]
-    assert not [one for one in slices(turns, speakers=False) if one.by == "speaker"]
+    assert [one.name for one in slices(turns, "sides") if one.by == "side"] == names
+    assert not [one for one in slices(turns, None) if one.by in ("speaker", "side")]
 
 
 def test_all_problems_at_once_each_with_its_line(data, capsys):
