@@ -72,17 +72,12 @@ class RunFolder:
         remove_parts(self.path)
 
     def copy_plugins(self, files: Iterable[Path]) -> list[str]:
-        """Keep copies of plugin files; their paths in this folder, different also where two files share a name."""
-        names: list[str] = []
-        for file in files:
-            name, times = file.name, 1
-            while name in names:
-                times += 1
-                name = f"{file.stem}_{times}{file.suffix}"
-            names.append(name)
+        """Keep copies of plugin files; their paths in this folder."""
+        copies = plugin_copies(files)
+        for copy, file in copies.items():
             (self.path / "plugins").mkdir(exist_ok=True)
-            shutil.copyfile(file, self.path / "plugins" / name)
-        return [f"plugins/{name}" for name in names]
+            shutil.copyfile(file, self.path / copy)
+        return list(copies)
 
     def write_recipe(self, text: str) -> None:
         """Keep the resolved recipe. What is written last makes the folder one that can be resumed."""
@@ -196,6 +191,18 @@ class SeedFolder:
         with safe_open(self.checkpoint(which), framework="pt") as file:
             learner.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - no mapping
             return int(file.metadata()["epoch"])
+
+
+def plugin_copies(files: Iterable[Path]) -> dict[str, Path]:
+    """Where a run folder keeps plugin files: a path in it for each, different also where two files share a name."""
+    copies: dict[str, Path] = {}
+    for file in files:
+        name, times = f"plugins/{file.name}", 1
+        while name in copies:
+            times += 1
+            name = f"plugins/{file.stem}_{times}{file.suffix}"
+        copies[name] = file
+    return copies
 
 
 def digest(content: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ercframe import __version__
-from ercframe.cli import bench, check, compare, components, data, doctor, eval, new, predict, run, score
+from ercframe.cli import ablate, bench, check, compare, components, data, doctor, eval, new, predict, run, score
 from ercframe.errors import InputError, RunError
 from ercframe.signals import Terminated
 
@@ -49,7 +49,7 @@ def _root(
     """Multimodal emotion recognition in conversations, composed of plugins."""
 
 
-for module in (run, eval, score, compare, predict, check, bench, components, data, new, doctor):
+for module in (run, ablate, eval, score, compare, predict, check, bench, components, data, new, doctor):
     module.register(app)
 
 

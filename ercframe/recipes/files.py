@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from ercframe.errors import InputError, nearest
+from ercframe.recipes.ablations import expand_ablations
 from ercframe.recipes.merge import merge_recipes
 from ercframe.recipes.overrides import expand
 from ercframe.recipes.sources import Finding, Place, SourceMap, shown
@@ -21,7 +22,7 @@ class Chain:
     """A recipe file laid over the recipes it extends.
 
     Attributes:
-        tree: the recipe, ``demo`` expanded, without ``extends`` and ``plugins``.
+        tree: the recipe, ``demo`` and ``ablations`` expanded, without ``extends`` and ``plugins``.
         plugins: the plugin files that any of the files names.
         findings: what is wrong so far.
         extends: where the file names the recipe it extends; None where it extends none.
@@ -130,7 +131,10 @@ def _read_one(path: Path) -> tuple[Chain, Node | None]:
     parts = dict(root.value)
     extends, plugins, demo = (parts.pop(key, None) for key in ("extends", "plugins", "demo"))
     if demo is not None:
-        parts["demo"], problems = expand(demo)
+        parts["demo"], problems = expand(demo, "demo")
+        findings += problems
+    if ablations := parts.get("ablations"):
+        parts["ablations"], problems = expand_ablations(ablations)
         findings += problems
     files, problems = named_plugin_files(plugins, path.parent) if plugins else ((), [])
     return Chain(replace(root, value=parts), files, (*findings, *problems)), extends

@@ -21,6 +21,7 @@ KEYS = (
     "trainer",
     "protocol",
     "demo",
+    "ablations",
     "data_help",
     "plugins",
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ercframe import plugins
+from ercframe.recipes.ablations import check_ablations, plain_ablations
 from ercframe.recipes.files import Chain, find, named_plugin_files, read_chain
 from ercframe.recipes.merge import flattened, merge, merge_recipes
 from ercframe.recipes.model import Loaded, Recipe
@@ -52,6 +53,8 @@ def load(
     if not demo and "demo" in tree.children:  # a slip there should not wait for the day that somebody asks for a demo
         known = {(finding.place, finding.key) for finding in findings}
         findings += [f for f in check(_on_generated_data(tree), registry)[1] if (f.place, f.key) not in known]
+    if not (demo or findings or check(chain.tree, registry)[1]):  # as written: they need not fit what is changed now
+        findings += check_ablations(chain.tree, registry)
     sources = SourceMap(shown(path), dict(_places(used)), chain.extends)
     if checked is None or findings:
         raise sources.error(findings)
@@ -110,5 +113,6 @@ def _recipe(checked: Checked, stem: str, tree: Node, files: tuple[Path, ...]) ->
         protocol=frame.protocol,
         data_help=frame.data_help,
         demo={key: node.plain() for key, node in flattened(demo)} if demo else {},
+        ablations=plain_ablations(tree),
         plugin_files=files,
     )

@@ -1,4 +1,4 @@
-"""Laying one recipe over another: what ``extends``, overrides on the command line and ``demo:`` share."""
+"""Laying one recipe over another: what ``extends``, the command line, ``demo:`` and ``ablations:`` share."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ def merge(below: Node, above: Node) -> Node:
 
 
 def merge_recipes(below: Node, above: Node) -> Node:
-    """Lay a recipe over another, whose ``demo:`` settings for slots that get another type, or go, are dropped."""
-    demo = below.children.get("demo")
-    if demo is not None:
-        for path in _changed_slots(below, above, ()):
-            demo = _without(demo, path)
-        below = replace(below, value={**below.children, "demo": demo})
-    return merge(below, above)
+    """Lay a recipe over another.
+
+    Where slots get another type, or go, the ``demo:`` settings of the other recipe for these are dropped, and the
+    ablations that change them: half an ablation would be another one.
+    """
+    changed = list(_changed_slots(below, above, ()))
+    parts = below.children
+    if demo := parts.get("demo"):
+        parts = {**parts, "demo": reduce(_without, changed, demo)}
+    if ablations := parts.get("ablations"):
+        kept = {name: x for name, x in ablations.children.items() if not any(_has(x, path) for path in changed)}
+        parts = {**parts, "ablations": replace(ablations, value=kept)}
+    return merge(replace(below, value=parts), above)
 
 
 def nested(keys: Sequence[str], node: Node, place: Place) -> Node:
@@ -57,12 +63,18 @@ def _retypes(below: Node, above: Node) -> bool:
 
 def _changed_slots(below: Node, above: Node, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for key, node in above.children.items():
-        if key in below.children and key != "demo":
+        if key in below.children and key not in ("demo", "ablations"):
             old = below.children[key]
             if node.value is None or _retypes(old, node):
                 yield (*path, key)
             else:
                 yield from _changed_slots(old, node, (*path, key))
+
+
+def _has(node: Node, path: tuple[str, ...]) -> bool:
+    """Whether anything stands at a path."""
+    first, *rest = path
+    return first in node.children and (not rest or _has(node.children[first], tuple(rest)))
 
 
 def _without(node: Node, path: tuple[str, ...]) -> Node:

@@ -51,6 +51,7 @@ class Recipe:
         protocol: how an epoch is chosen and a number is reported.
         data_help: what to tell someone who lacks the data; may be empty.
         demo: what ``--demo`` changes beside the data: dotted key to value.
+        ablations: what ``ercframe ablate`` trains beside the recipe: by name, dotted key to value.
         plugin_files: loose plugin files the recipe needs.
     """
 
@@ -66,6 +67,7 @@ class Recipe:
     protocol: ProtocolSettings
     data_help: str
     demo: Mapping[str, Any]
+    ablations: Mapping[str, Mapping[str, Any]]
     plugin_files: tuple[Path, ...]
 
     def to_yaml(self, plugins: Sequence[str] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""``key=value`` on the command line, and the dotted keys of ``demo:``, as small recipes laid over the recipe."""
+"""``key=value`` on the command line, and the dotted keys of ``demo:`` and ``ablations:``, as layers over a recipe."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def is_key(text: str) -> bool:
     return all(key.strip() == key != "" for key in keys) and len(keys) <= DEEPEST
 
 
-def expand(demo: Node) -> tuple[Node, list[Finding]]:
-    """The dotted keys of ``demo:`` as mappings in mappings."""
-    if not isinstance(demo.value, dict):
-        message = f"must be a mapping of dotted keys, such as {{trainer.epochs: 3}} (got {written(demo.value)})"
-        return Node({}, demo.place), [Finding(demo.place, "demo", message)]
-    tree, findings = Node({}, demo.place, demo.key_place), []
-    for key, node in demo.value.items():
+def expand(changes: Node, name: str) -> tuple[Node, list[Finding]]:
+    """The dotted keys of ``demo:`` or of an ablation, which ``name`` is the key of, as mappings in mappings."""
+    if not isinstance(changes.value, dict):
+        message = f"must be a mapping of dotted keys, such as {{trainer.epochs: 3}} (got {written(changes.value)})"
+        return Node({}, changes.place), [Finding(changes.place, name, message)]
+    tree, findings = Node({}, changes.place, changes.key_place), []
+    for key, node in changes.value.items():
         place = node.key_place or node.place
         if is_key(key):
             tree = merge(tree, replace(nested(key.split("."), node, place), implied=True))
         else:
-            findings.append(Finding(place, f"demo.{key}", "must be a dotted key, such as trainer.epochs"))
+            findings.append(Finding(place, f"{name}.{key}", "must be a dotted key, such as trainer.epochs"))
     return tree, findings
 
 

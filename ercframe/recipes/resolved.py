@@ -32,10 +32,11 @@ def to_yaml(recipe: Recipe, plugins: Sequence[str]) -> str:
         "trainer": recipe.trainer.model_dump(mode="json"),
         "protocol": recipe.protocol.model_dump(mode="json"),
         "demo": dict(recipe.demo),
+        "ablations": {name: dict(changes) for name, changes in recipe.ablations.items()},
         "data_help": recipe.data_help,
         "plugins": list(plugins),
     }
-    optional = ("demo", "data_help", "plugins")
+    optional = ("demo", "ablations", "data_help", "plugins")
     kept = {key: value for key, value in parts.items() if value or key not in optional}
     return f"# Every default filled in by ercframe {__version__}.\n{dump(kept)}"
 

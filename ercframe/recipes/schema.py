@@ -9,6 +9,7 @@ from pydantic import BaseModel, create_model
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from ercframe.components import Component
+from ercframe.recipes.ablations import FULL
 from ercframe.recipes.frame import NAME_PATTERN, SINGLE_SLOTS, Frame, Weight
 from ercframe.registry import Registry
 from ercframe.settings import ProtocolSettings, TrainerSettings
@@ -52,6 +53,12 @@ def recipe_schema(registry: Registry) -> Schema:
             "description": "What --demo changes beside the data: dotted key to value.",
             "type": "object",
             "propertyNames": {"pattern": _dotted_keys(registry)},
+        },
+        "ablations": {
+            "description": "What `ercframe ablate` trains beside the recipe: by name, dotted key to value.",
+            "type": "object",
+            "propertyNames": {"pattern": NAME_PATTERN, "not": {"const": FULL}},
+            "additionalProperties": {"type": ["object", "null"], "propertyNames": {"pattern": _dotted_keys(registry)}},
         },
         "plugins": {"description": "Plugin files, relative to this one.", **texts},
     }
@@ -117,7 +124,7 @@ def _fields(registry: Registry, kind: str) -> Iterator[str]:
 
 
 def _dotted_keys(registry: Registry) -> str:
-    """A pattern of what ``demo:`` may change; below a setting anything may follow."""
+    """A pattern of what ``demo:`` and ablations may change; below a setting anything may follow."""
     known = {kind: ["type", *_fields(registry, kind)] for kind in SINGLE_SLOTS}
     known |= {"trainer": list(TrainerSettings.model_fields), "protocol": list(ProtocolSettings.model_fields)}
     below = r"(\..+)?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -75,13 +76,18 @@ def _walk(node: Node, path: str = "") -> Iterator[tuple[str, str, Node]]:
 
 def _slot(path: str) -> str:
     """The slot in which a path lies: its first key, or two for losses and transforms."""
-    first, *rest = path.removeprefix("demo.").split(".")
+    first, *rest = _within(path).split(".")
     return ".".join([first, *rest[:1]]) if first in ("losses", "transforms") else first
+
+
+def _within(path: str) -> str:
+    """The path that a key of ``demo:`` or of an ablation changes."""
+    return re.sub(r"^(demo|ablations\.[^.]+)\.", "", path)
 
 
 def _meant(path: str, components: Mapping[str, str]) -> str:
     """What describes the setting at a path; empty where it is no setting of a component, trainer or protocol."""
-    path = path.removeprefix("demo.")
+    path = _within(path)
     slot = _slot(path)
     below = path.removeprefix(slot).removeprefix(".")
     if slot in ("trainer", "protocol"):

@@ -42,6 +42,21 @@ def test_intra_emits_own_streams_only():
     assert len(run(encoder, example_batch(dataset))) == 3
 
 
+def test_inter_emits_only_what_comes_from_another_modality():
+    encoder, dataset = build(streams="inter")
+    assert names(encoder) == [
+        *("text←audio", "text←visual"),
+        *("audio←text", "audio←visual"),
+        *("visual←text", "visual←audio"),
+    ]
+    assert len(run(encoder, example_batch(dataset))) == 6
+
+
+def test_inter_needs_another_modality():
+    with pytest.raises(ValueError, match=r"^streams=inter must have two modalities or more \(got pose\)$"):
+        build({"pose": 2}, streams="inter")
+
+
 @pytest.mark.parametrize("modalities", [{"pose": 2}, {"a": 3, "b": 1, "c": 5, "d": 2}])
 def test_any_set_of_modalities(modalities):
     encoder, dataset = build(modalities)

@@ -106,8 +106,10 @@ class IntraInterTransformer(Encoder):
             lt=1,
             description="For the inputs of every pair, attention weights, attended rows and the feed-forward network.",
         )
-        streams: Literal["all", "intra"] = Field(
-            "all", description="all: one stream per ordered pair of modalities. intra: each modality's own only."
+        streams: Literal["all", "intra", "inter"] = Field(
+            "all",
+            description="all: one stream per ordered pair of modalities. intra: each modality's own only. "
+            "inter: those from another modality only.",
         )
         window: Window | None = Field(
             None, description="How many earlier and later utterances are visible (past, future); null for all."
@@ -161,13 +163,17 @@ class IntraInterTransformer(Encoder):
 
 
 def _pairs(modalities: tuple[str, ...], which: str) -> tuple[Stream, ...]:
-    """Streams by target, its own first."""
-    own = {m: Stream(m, m) for m in modalities}
-    if which == "intra":
-        return tuple(own.values())
-    return tuple(
-        stream for m in modalities for stream in (own[m], *(Stream(m, other) for other in modalities if other != m))
-    )
+    """Streams by target, its own first.
+
+    Raises:
+        ValueError: there would be none.
+    """
+    own = {m: [Stream(m, m)] if which != "inter" else [] for m in modalities}
+    others = {m: [Stream(m, n) for n in modalities if n != m] if which != "intra" else [] for m in modalities}
+    pairs = tuple(stream for m in modalities for stream in (*own[m], *others[m]))
+    if not pairs:
+        raise ValueError(f"streams=inter must have two modalities or more (got {', '.join(modalities)})")
+    return pairs
 
 
 @hookimpl

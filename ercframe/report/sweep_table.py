@@ -1,0 +1,84 @@
+"""The results of a sweep as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ercframe.report.table import GENERATED, SHORT, empty_table, percent
+
+
+def sweep_table(name: str, rows: Sequence[Mapping[str, Any]], compared_with: str | None = None) -> RenderableType:
+    """A row for each trial: mean ± std over its seeds, in percent, and below what did not finish and why.
+
+    Args:
+        name: of the recipe.
+        rows: the trials of ``sweep.json``.
+        compared_with: the trial to whose score the others' is taken, by the score that chose their epochs.
+    """
+    done = [row for row in rows if row["result"]]
+    parts: list[RenderableType] = [_scores(name, done, compared_with)] if done else []
+    left = [row for row in rows if not row["result"]]
+    parts += [Text(f"{row['name']}: {row['status']}{_why(row)}") for row in left]
+    return Group(*parts)
+
+
+def _scores(name: str, rows: Sequence[Mapping[str, Any]], compared_with: str | None) -> Table:
+    results = {row["name"]: row["result"] for row in rows}
+    first = next(iter(results.values()))
+    monitor, with_dev = first["monitor"], "dev" in first["scores"]
+    table = empty_table(_title(name, first), _caption(rows, with_dev and not compared_with))
+    table.add_column("trial", overflow="fold")
+    for column in (f"dev\n{SHORT[monitor]}", *(f"test\n{short}" for short in SHORT.values())):
+        table.add_column(column, justify="right", no_wrap=True)
+    full = results.get(compared_with or "")
+    if full:
+        table.add_column(f"{SHORT[monitor]} to\n{compared_with}", justify="right", no_wrap=True)
+    best = None if full or not with_dev else max(results, key=lambda name: _mean(results[name], "dev", monitor))
+    for trial, result in results.items():
+        difference = [_difference(result, full, monitor)] if full else []
+        table.add_row(*_cells(trial, result, monitor), *difference, style="bold" if trial == best else None)
+    return table
+
+
+def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[str]:
+    scores = result["scores"]
+    dev = _with_std(scores["dev"][monitor]) if "dev" in scores else "no dev"
+    return [escape(trial), dev, *(_with_std(scores["test"][short]) for short in SHORT)]
+
+
+def _difference(result: Mapping[str, Any], full: Mapping[str, Any], monitor: str) -> str:
+    if result is full:
+        return ""
+    return f"{100 * (_mean(result, 'test', monitor) - _mean(full, 'test', monitor)):+.2f}"
+
+
+def _mean(result: Mapping[str, Any], split: str, score: str) -> float:
+    return float(result["scores"][split][score]["mean"])
+
+
+def _with_std(score: Mapping[str, float | None]) -> str:
+    mean, std = score["mean"], score["std"]
+    assert mean is not None
+    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
+
+
+def _title(name: str, result: Mapping[str, Any]) -> str:
+    title = f"{name} on {result['corpus']}: {result['selection']}"
+    return f"{title}\n{GENERATED}" if result["generated"] else title
+
+
+def _caption(rows: Sequence[Mapping[str, Any]], marked: bool) -> str:
+    counts = sorted({len(row["result"]["seeds"]) for row in rows})
+    seeds = f"{counts[0]} seed{'s' * (counts[0] != 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    text = f"In percent; mean ± std over {seeds}, with ddof 1."
+    return f"{text} Bold: the best on dev, which alone may choose." if marked else text
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    return f": {row['error'].splitlines()[0]}" if row["error"] else ""

@@ -1,0 +1,112 @@
+"""What runs trials: each as an ``ercframe`` command in a process of its own, however many at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+PREEMPTED, INTERRUPTED = 75, 130
+"""Exit codes of ``ercframe run`` after which it can be gone on with."""
+MOST_OF_AN_ERROR = 4000
+"""Characters of an error that are kept: its end, where it is longer."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial to run.
+
+    Attributes:
+        name: of the trial.
+        arguments: of ``ercframe``.
+        log: the file that gets what it prints; what it writes to standard error stands beside it.
+        threads: of PyTorch; None for as many as it takes by itself.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    log: Path
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a task ended: its exit code, negative for the signal that killed it, and what it wrote to standard error."""
+
+    code: int
+    error: str
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it was stopped from outside."""
+        return self.code in (PREEMPTED, INTERRUPTED) or self.code < 0
+
+    def told(self) -> str:
+        """Why it did not finish, in words."""
+        if self.code < 0:
+            return f"killed by {signal.Signals(-self.code).name}; the system does so where memory is short"
+        if self.code == PREEMPTED:
+            return "stopped by SIGTERM"
+        return self.error or f"ended with exit code {self.code} and no word"
+
+
+class Engine(Protocol):
+    """Runs tasks beside each other."""
+
+    def has_room(self) -> bool:
+        """Whether another task would start at once."""
+
+    def submit(self, task: Task) -> None:
+        """Start a task."""
+
+    def wait(self) -> tuple[Task, Ending]:
+        """Wait until one of the tasks has ended, and return it. There must be one."""
+
+    def stop(self) -> list[tuple[Task, Ending]]:
+        """Ask all tasks to save their state and end, and wait until they have."""
+
+    def close(self) -> None:
+        """Kill what still runs, and give everything back."""
+
+
+def start(task: Task, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a task's process, which ends when its standard input is closed, and so when this process ends.
+
+    It gets a session of its own, so that a Ctrl-C on the terminal comes to this process alone.
+    """
+    threads = {} if task.threads is None else {"OMP_NUM_THREADS": str(task.threads)}
+    with task.log.open("ab") as out, errors_of(task).open("wb") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ercframe.sweep.worker", *task.arguments],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=errors,
+            env={**environment, **threads},
+            start_new_session=True,
+        )
+
+
+def ending(task: Task, code: int) -> Ending:
+    """How a task ended whose process had this exit code."""
+    try:
+        error = errors_of(task).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        error = ""
+    return Ending(code, error[-MOST_OF_AN_ERROR:])
+
+
+def errors_of(task: Task) -> Path:
+    """The file of what a task writes to standard error."""
+    return task.log.with_suffix(".err")
+
+
+def processors() -> int:
+    """Cores that this process may use; as many as ``OMP_NUM_THREADS`` says where it is set."""
+    if (asked := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+        return max(1, int(asked))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,117 @@
+"""The folder of a sweep: its run folders, what is known of every trial, and the results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ercframe.errors import InputError
+from ercframe.files import write_json, write_text
+from ercframe.runs import RunFolder
+from ercframe.sweep.plan import Trial
+
+FORMAT = 1
+"""Version of ``sweep.json``; raised when a key changes its meaning or goes away."""
+
+
+@dataclass
+class Record:
+    """What is known of a trial.
+
+    Attributes:
+        status: ``waiting``, ``running``, ``finished``, ``failed``, or ``interrupted``, which can be gone on with.
+        folder: its run folder, relative to the sweep's; None where there is none yet.
+        error: why it failed or was interrupted; empty otherwise.
+    """
+
+    status: str = "waiting"
+    folder: str | None = None
+    error: str = ""
+
+
+class SweepFolder:
+    """``OUT/NAME/``: ``sweep.json``, ``results.csv``, ``recipes/``, ``logs/``, and a folder for each trial's runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> SweepFolder:
+        """The folder of a sweep, made where it is not there.
+
+        Raises:
+            InputError: it cannot be made, or is something else.
+        """
+        if path.is_dir() and any(path.iterdir()) and not (path / "sweep.json").is_file():
+            raise InputError(f"{path} must be a new folder or that of a sweep (it is neither: it has no sweep.json)")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
+        return cls(path)
+
+    def read(self) -> dict[str, Any]:
+        """What ``sweep.json`` holds; nothing where there is none.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self.path / "sweep.json"
+        if not path.exists():
+            return {}
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if found["format"] != FORMAT:
+                raise ValueError(f"format {found['format']} is not {FORMAT}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from None
+        return found
+
+    def write(self, found: Mapping[str, Any]) -> None:
+        """Keep what is known of the sweep."""
+        write_json(self.path / "sweep.json", {"format": FORMAT, **found})
+
+    def recipe(self, trial: Trial) -> Path:
+        """The file of a trial's resolved recipe, written where it is not there."""
+        path = self.path / "recipes" / f"{trial.run_name}.yaml"
+        if not path.is_file() or path.read_text(encoding="utf-8") != trial.recipe:
+            write_text(path, trial.recipe)
+        return path
+
+    def log(self, trial: Trial) -> Path:
+        """Where what a trial prints is kept."""
+        path = self.path / "logs" / f"{trial.run_name}.log"
+        path.parent.mkdir(exist_ok=True)
+        return path
+
+    def run(self, trial: Trial) -> RunFolder | None:
+        """The run folder of a trial: one that is finished, or else the newest that can be gone on with."""
+        runs = list(self._runs(trial))
+        return next((run for run in runs if run_status(run) == "finished"), runs[0] if runs else None)
+
+    def _runs(self, trial: Trial) -> Iterator[RunFolder]:
+        """Run folders that hold this trial: its recipe, plugins and data; newest first."""
+        for path in sorted((self.path / trial.run_name).glob("*/recipe.yaml"), reverse=True):
+            run = RunFolder(path.parent)
+            try:
+                found = run.read_environment()
+            except (OSError, ValueError):
+                continue
+            if found.get("files") == dict(trial.files) and found.get("data") == trial.data:
+                yield run
+
+
+def run_status(run: RunFolder) -> str:
+    """What a run's summary says; ``running`` where it has none yet."""
+    try:
+        return str(run.read_summary()["status"])
+    except (OSError, ValueError, KeyError):
+        return "running"
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """A record as ``sweep.json`` keeps it."""
+    return asdict(record)
