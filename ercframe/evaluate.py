@@ -14,6 +14,7 @@ from ercframe.errors import RunError
 from ercframe.metrics import Scores
 from ercframe.model import Learner
 from ercframe.nn.precision import at_least_float32
+from ercframe.ranks import ALONE, Ranks
 from ercframe.tensors import Batch, ModelOutput
 
 # Shape letters: N utterances, S scored utterances, R represented ones, C emotions, M modalities, D features.
@@ -25,14 +26,35 @@ def batches(dialogues: Sequence[Dialogue], size: int) -> Iterator[Batch]:
         yield collate([dialogues[i] for i in range(start, min(start + size, len(dialogues)))])
 
 
-def score(learner: Learner, dialogues: Sequence[Dialogue], size: int, device: torch.device, classes: int) -> Scores:
+def score(
+    learner: Learner,
+    dialogues: Sequence[Dialogue],
+    size: int,
+    device: torch.device,
+    classes: int,
+    ranks: Ranks = ALONE,
+) -> Scores:
     """Score the model's predictions for the scored utterances of ``dialogues``.
+
+    Ranks take whole batches, each some of those of one process, so that the predictions are the same.
 
     Raises:
         RunError: the model puts out NaN, which would count as a prediction of some class.
     """
-    logits_SC, labels_S = scored_logits(learner, batches(dialogues, size), device)
-    return Scores.of(logits_SC.argmax(dim=-1).cpu(), labels_S.cpu(), classes)
+    mine = ranks.share(-(-len(dialogues) // size))
+    share = dialogues[mine.start * size : mine.stop * size]
+    predicted_S = labels_S = torch.zeros(0, dtype=torch.long)
+    failed = ""
+    try:
+        if share:
+            logits_SC, labels_S = scored_logits(learner, batches(share, size), device)
+            predicted_S, labels_S = logits_SC.argmax(dim=-1).cpu(), labels_S.cpu()
+    except RunError as error:
+        failed = str(error)  # to be raised by all ranks
+    predicted, labels, failures = zip(*ranks.gather((predicted_S, labels_S, failed)), strict=True)
+    if any(failures):
+        raise RunError(max(failures))
+    return Scores.of(torch.cat(predicted), torch.cat(labels), classes)
 
 
 @torch.inference_mode()

@@ -35,9 +35,19 @@ class Objective(nn.Module):
 
     def forward(self, output: ModelOutput, batch: Batch) -> dict[str, Term]:
         """Every term of every loss, named ``slot.term``, as sums and counts over this batch."""
-        return {
-            f"{slot}.{name}": term for slot, loss in self.losses.items() for name, term in loss(output, batch).items()
-        }
+        found: dict[str, Term] = {}
+        for slot in self.losses:
+            found |= self.terms(slot, output, batch)
+        return found
+
+    def terms(self, slot: str, output: ModelOutput, batch: Batch) -> dict[str, Term]:
+        """Those of one loss, named ``slot.term``."""
+        return {f"{slot}.{name}": term for name, term in self.losses[slot](output, batch).items()}
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether a loss compares utterances with each other, so that no part of a batch has its terms."""
+        return any(isinstance(loss, Loss) and loss.couples_rows for loss in self.losses.values())
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """What the terms of a batch will be divided by, from the batch alone; named ``slot.prefix``."""

@@ -57,6 +57,15 @@ class Signals:
         if self._arrived is not None and not self._depth:
             self._raise(self._arrived)
 
+    @property
+    def waiting(self) -> int:
+        """Number of the signal that waits for the end of a block; 0 where there is none."""
+        return self._arrived or 0
+
+    def take_effect(self, number: int) -> None:
+        """Let a signal take effect here, inside a block: one that arrived, or that arrived at another process."""
+        self._raise(number)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         impatient = number == signal.SIGINT and self._arrived == signal.SIGINT
         if self._depth and not impatient:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -14,13 +14,24 @@ from ercframe.tensors import Batch
 
 def training_batches(experiment: Experiment, generator: torch.Generator) -> Iterator[Batch]:
     """The training dialogues in a new order, in batches, changed by the recipe's transforms."""
-    train, size = experiment.splits.train, experiment.loaded.recipe.trainer.batch_dialogues
-    order = torch.randperm(len(train), generator=generator).tolist()
+    for chosen in orders(experiment, generator):
+        yield make_batch(experiment, chosen, generator)
+
+
+def orders(experiment: Experiment, generator: torch.Generator) -> Iterator[list[int]]:
+    """The indices of the training dialogues in a new order, batch by batch."""
+    size = experiment.loaded.recipe.trainer.batch_dialogues
+    order = torch.randperm(len(experiment.splits.train), generator=generator).tolist()
     for start in range(0, len(order), size):
-        batch = collate([train[i] for i in order[start : start + size]])
-        for transform in experiment.transforms:
-            batch = transform.forward(batch, generator)
-        yield batch
+        yield order[start : start + size]
+
+
+def make_batch(experiment: Experiment, chosen: Sequence[int], generator: torch.Generator) -> Batch:
+    """A batch of these training dialogues, changed by the recipe's transforms."""
+    batch = collate([experiment.splits.train[i] for i in chosen])
+    for transform in experiment.transforms:
+        batch = transform.forward(batch, generator)
+    return batch
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

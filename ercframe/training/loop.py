@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
@@ -11,10 +12,13 @@ from ercframe.errors import RunError
 from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import TrainerSettings
+from ercframe.tensors import Batch
 from ercframe.training.anomaly import OperationError
 from ercframe.training.batches import grouped, training_batches
 from ercframe.training.divergence import diverged
 from ercframe.training.epoch import Epoch
+from ercframe.training.parallel import ParallelStep
+from ercframe.training.share import shares
 from ercframe.training.state import TrainingState
 from ercframe.training.step import Step
 from ercframe.training.tally import NotFiniteError
@@ -46,7 +50,7 @@ def fit(
         state: where to begin; its learner is the last epoch's when this returns.
         experiment: data and settings.
         caretaker: goes along.
-        make_step: what takes the steps.
+        make_step: what takes the steps of a process on its own.
 
     Raises:
         DivergedError: a loss term is no longer finite.
@@ -54,7 +58,8 @@ def fit(
     """
     settings = experiment.loaded.recipe.trainer
     caretaker = caretaker or Caretaker()
-    step = make_step(state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
+    parts = (state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
+    step = make_step(*parts) if state.ranks.alone else ParallelStep(*parts, state.ranks)
     while not is_over(state, settings):
         started = time.perf_counter()
         try:
@@ -93,7 +98,7 @@ def train_epoch(state: TrainingState, step: Step, experiment: Experiment, careta
     """
     state.learner.train()
     state.begin_epoch()
-    left = islice(training_batches(experiment, state.generator), state.tally.batches, None)
+    left = islice(_batches(state, experiment), state.tally.batches, None)
     for batches in grouped(left, experiment.loaded.recipe.trainer.accumulate):
         with caretaker.undivided():
             for terms in step([batch.to(state.device, non_blocking=True) for batch in batches]):
@@ -104,9 +109,16 @@ def train_epoch(state: TrainingState, step: Step, experiment: Experiment, careta
     state.tally.read()
 
 
+def _batches(state: TrainingState, experiment: Experiment) -> Iterator[Batch]:
+    """The batches of the epoch at hand, or this rank's shares of them."""
+    if state.ranks.alone:
+        return training_batches(experiment, state.generator)
+    return shares(experiment, state.generator, state.ranks, state.learner.objective.couples_rows)
+
+
 def _scores(state: TrainingState, experiment: Experiment) -> tuple[Scores | None, Scores | None]:
     recipe, splits = experiment.loaded.recipe, experiment.splits
-    arguments = (recipe.trainer.batch_dialogues, state.device, len(experiment.info.labels))
+    arguments = (recipe.trainer.batch_dialogues, state.device, len(experiment.info.labels), state.ranks)
     with state.precision.autocast():
         dev = score(state.learner, splits.dev, *arguments) if splits.dev else None
         test = score(state.learner, splits.test, *arguments) if recipe.protocol.show_gap else None

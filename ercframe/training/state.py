@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ercframe.build import Experiment
 from ercframe.metrics import Scores
 from ercframe.model import Learner
+from ercframe.ranks import ALONE, Ranks
 from ercframe.training.epoch import Choice, Epoch
 from ercframe.training.optimizer import make_optimizer
 from ercframe.training.precision import Precision
@@ -37,6 +39,7 @@ class TrainingState:
         seed: orders the batches and drives the transforms.
         choice: which epoch is the best so far.
         precision: of training and scoring.
+        ranks: the processes that train together. What changes is the same on all of them but for random numbers.
 
     Attributes:
         epochs: those that were finished.
@@ -48,9 +51,16 @@ class TrainingState:
     """
 
     def __init__(
-        self, learner: Learner, optimizer: torch.optim.Optimizer, seed: int, choice: Choice, precision: Precision
+        self,
+        learner: Learner,
+        optimizer: torch.optim.Optimizer,
+        seed: int,
+        choice: Choice,
+        precision: Precision,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.learner, self.optimizer, self.choice, self.precision = learner, optimizer, choice, precision
+        self.ranks = ranks
         self.epochs: list[Epoch] = []
         self.best: dict[str, Tensor] = {}
         self.tally = Tally()
@@ -100,6 +110,8 @@ class TrainingState:
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and text from which :meth:`load_state_dict` goes on bit for bit.
 
+        Every rank must ask for it, since each has random numbers of its own; the result is the same on all.
+
         Raises:
             NotFiniteError: a loss term of the epoch at hand was NaN or infinite.
         """
@@ -107,7 +119,7 @@ class TrainingState:
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "tally": self.tally.state_dict(),
             "epoch_began": self._epoch_began,
-            "random": random_state(self.device),
+            "random": self.ranks.gather(random_state(self.device)),
         }
         return {
             "progress": progress,
@@ -118,7 +130,7 @@ class TrainingState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the same recipe and seed on a device of the same type.
+        """Go on from a state of the same recipe and seed, on as many ranks and devices of the same type.
 
         Raises:
             ValueError: the state has other extras than this one.
@@ -139,16 +151,23 @@ class TrainingState:
             self.choice.take(self.epochs[-1])
         self.tally.load_state_dict(progress["tally"])
         self._epoch_began = progress["epoch_began"]
-        restore_random_state(progress["random"], self.device)
+        restore_random_state(progress["random"][self.ranks.rank], self.device)
 
 
-def new_state(experiment: Experiment, seed: int, device: torch.device) -> TrainingState:
-    """The state before the first step of a seed: a learner initialised from it, an optimizer, nothing trained."""
+def new_state(experiment: Experiment, seed: int, device: torch.device, ranks: Ranks = ALONE) -> TrainingState:
+    """The state before the first step of a seed: a learner initialised from it, an optimizer, nothing trained.
+
+    All ranks begin with the same weights, and each with random numbers of its own, the first with those of a process
+    on its own.
+    """
     recipe = experiment.loaded.recipe
     learner = new_learner(experiment, seed, device)
+    if not ranks.is_first:
+        (own,) = np.random.SeedSequence([seed, ranks.rank]).generate_state(1, np.uint64)
+        torch.manual_seed(int(own))
     choice = Choice("test" if recipe.protocol.name == "paper" else "dev", recipe.protocol.monitor)
     precision = Precision.choose(recipe.trainer.precision, device)
-    return TrainingState(learner, make_optimizer(recipe.trainer.optimizer, learner), seed, choice, precision)
+    return TrainingState(learner, make_optimizer(recipe.trainer.optimizer, learner), seed, choice, precision, ranks)
 
 
 def new_learner(experiment: Experiment, seed: int, device: torch.device) -> Learner:

@@ -46,7 +46,7 @@ class Step:
         self.optimizer.zero_grad(set_to_none=True)
         counts = self.counts(batches)
         terms = [self.forward_backward(batch, counts) for batch in batches]
-        if has_scored(batches):
+        if self.has_scored(batches):
             self.update()
         return terms
 
@@ -56,6 +56,10 @@ class Step:
             return None
         found = [self.learner.objective.counts(batch) for batch in batches]
         return {name: torch.stack([counts[name] for counts in found]).sum() for name in found[0]}
+
+    def has_scored(self, batches: Sequence[Batch]) -> bool:
+        """Whether any utterance has a label, which the host knows since collation."""
+        return any(len(batch.scored) for batch in batches)
 
     def forward_backward(self, batch: Batch, counts: Mapping[str, Tensor] | None = None) -> Mapping[str, Term]:
         """Add the gradient of the objective to the parameters' gradients."""
@@ -80,8 +84,3 @@ class Step:
             torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-
-
-def has_scored(batches: Sequence[Batch]) -> bool:
-    """Whether any utterance has a label, which the host knows since collation."""
-    return any(len(batch.scored) for batch in batches)

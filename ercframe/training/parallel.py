@@ -1,0 +1,188 @@
+"""Steps of several ranks, each on its share of a batch, that are one step of one process on the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ercframe.components import Part
+from ercframe.errors import InputError, Problem
+from ercframe.model import Learner
+from ercframe.ranks import Ranks
+from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Streams, Term
+from ercframe.training.precision import Precision
+from ercframe.training.share import Share
+from ercframe.training.step import Step
+
+# Shape letters: N utterances of a rank, T utterances of the whole batch.
+
+
+class ParallelStep(Step):
+    r"""A step on a share of a batch, by ``DistributedDataParallel``.
+
+    Its gradient is that of the whole batch. With :math:`s_r` and :math:`c_r` the sum and the count of a term on rank
+    :math:`r` of :math:`R`, one process would follow :math:`\nabla \sum_r s_r / \sum_r c_r`. Counts are added up over
+    the ranks first; each rank then goes backward from :math:`R\, s_r / \sum_r c_r`, since the gradients of the ranks
+    are averaged. Sums and counts are added up on the device, for which the host does not wait.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        optimizer: torch.optim.Optimizer,
+        precision: Precision,
+        scaler: torch.amp.GradScaler,
+        clip_norm: float | None,
+        ranks: Ranks,
+    ) -> None:
+        super().__init__(learner, optimizer, precision, scaler, clip_norm)
+        self.ranks, self._left = ranks, 0
+        device = next(learner.parameters()).device
+        # Buffers are not broadcast: those of a part may differ in shape, such as a table of positions that grows.
+        self.shared = DistributedDataParallel(
+            Divided(learner, ranks),
+            process_group=ranks.group(device),
+            broadcast_buffers=False,
+            gradient_as_bucket_view=True,
+        )
+
+    def __call__(self, batches: Sequence[Batch]) -> list[Mapping[str, Term]]:
+        """As in :class:`Step`, on this rank's shares; the terms are those of the whole batches."""
+        self._left = len(batches)
+        return super().__call__(batches)
+
+    def has_scored(self, batches: Sequence[Batch]) -> bool:
+        """Whether any rank has something scored."""
+        return any(isinstance(batch, Share) and batch.any_scored for batch in batches)
+
+    def counts(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
+        """As in :class:`Step`, over all ranks."""
+        own = super().counts(batches)
+        if own is None:
+            return None
+        return dict(zip(own, self.ranks.sum(torch.stack(list(own.values()))).unbind(), strict=True))
+
+    def forward_backward(self, batch: Batch, counts: Mapping[str, Tensor] | None = None) -> Mapping[str, Term]:
+        """Add the gradient of the objective to the parameters' gradients; after the last batch, over all ranks."""
+        self._left -= 1
+        with self.shared.no_sync() if self._left else nullcontext():
+            return super().forward_backward(batch, counts)
+
+    def forward(self, batch: Batch, counts: Mapping[str, Tensor] | None = None) -> tuple[Mapping[str, Term], Tensor]:
+        """The loss terms of the whole batch, without gradient, and this rank's part of the objective, times ranks."""
+        with self.precision.autocast():
+            own: Mapping[str, Term] = self.shared(batch)
+            whole = self._added_up(own)
+            scaled = {name: Term(term.total * self.ranks.size, whole[name].count) for name, term in own.items()}
+            return whole, self.learner.objective.total(scaled, counts)
+
+    def _added_up(self, terms: Mapping[str, Term]) -> dict[str, Term]:
+        pairs = torch.stack([x for term in terms.values() for x in (term.total, term.count.to(term.total))])
+        added = self.ranks.sum(pairs).view(-1, 2).unbind()
+        return {name: Term(*pair.unbind()) for name, pair in zip(terms, added, strict=True)}
+
+
+class Divided(nn.Module):
+    """A learner that sees a share of each batch; its loss terms add up over the ranks to those of the whole batch."""
+
+    def __init__(self, learner: Learner, ranks: Ranks) -> None:
+        super().__init__()
+        self.learner, self.ranks = learner, ranks
+        # Who adds up gradients waits for that of every parameter, also where a share does not reach one that the
+        # whole batch may reach. Its gradient is then zero instead of none.
+        names = dict(learner.named_parameters())
+        self._may_be_idle = tuple(
+            names[f"{prefix}.{name}"]
+            for prefix, part in learner.named_modules()
+            if isinstance(part, Part)
+            for name in part.may_be_idle
+        )
+
+    def forward(self, share: Share) -> dict[str, Term]:
+        """The terms of this rank's share. A loss that couples rows sees all of them, on every rank."""
+        objective = self.learner.objective
+        output = self.learner.model(share.features, share.context)
+        whole = (gathered(output, share.rows, self.ranks), share.whole) if share.whole else None
+        terms: dict[str, Term] = {}
+        for slot, loss in objective.losses.items():
+            if loss.couples_rows and whole:
+                found, part = objective.terms(slot, *whole), 1 / self.ranks.size
+            else:
+                found, part = objective.terms(slot, output, share), 0.0 if share.stands_in else 1.0
+            terms |= {name: Term(term.total * part, term.count * part) for name, term in found.items()}
+        for first in list(terms)[:1]:
+            attached = torch.stack([terms[first].total, *(0 * p.sum() for p in self._may_be_idle)]).sum()
+            terms[first] = Term(attached, terms[first].count)
+        return terms
+
+
+def gathered(output: ModelOutput, rows: Sequence[int], ranks: Ranks) -> ModelOutput:
+    """What the model computed on all ranks, with gradient: every tensor with a row for each utterance.
+
+    Args:
+        output: of this rank, ``(N, *)`` each.
+        rows: utterances of each rank; 0 leaves out what one computed.
+        ranks: all must ask.
+    """
+    own = len(output.decision.logits)
+
+    def all_rows(tensors: Mapping[Any, Tensor]) -> dict[Any, Tensor]:
+        return {name: one(x) for name, x in tensors.items()}
+
+    def one(x_N: Tensor) -> Tensor:
+        by_row = x_N.ndim > 0 and len(x_N) == own
+        return _GatheredRows.apply(x_N, tuple(rows), ranks) if by_row else x_N  # type: ignore[no-untyped-call]
+
+    fused, decision = output.fused, output.decision
+    return ModelOutput(
+        Streams(all_rows(output.streams)),
+        FusionOutput(one(fused.joint), all_rows(fused.by_modality), all_rows(fused.weights), all_rows(fused.extras)),
+        Decision(one(decision.logits), all_rows(decision.weights)),
+    )
+
+
+class _GatheredRows(torch.autograd.Function):
+    """The rows of all ranks, ``(T, *)``; the gradients that they get on all ranks are added up."""
+
+    @staticmethod
+    def forward(ctx: Any, x_N: Tensor, rows: tuple[int, ...], ranks: Ranks) -> Tensor:
+        ctx.rows, ctx.ranks, ctx.own = rows, ranks, len(x_N)
+        padded = x_N.new_zeros((max(rows), *x_N.shape[1:]))
+        kept = rows[ranks.rank]
+        padded[:kept] = x_N[:kept]
+        found = [torch.empty_like(padded) for _ in rows]
+        dist.all_gather(found, padded, group=ranks.group(x_N.device))
+        return torch.cat([x[:n] for x, n in zip(found, rows, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        summed_T = ctx.ranks.sum(gradients[0].contiguous())
+        start, kept = sum(ctx.rows[: ctx.ranks.rank]), ctx.rows[ctx.ranks.rank]
+        gradient_N = summed_T.new_zeros((ctx.own, *summed_T.shape[1:]))
+        gradient_N[:kept] = summed_T[start : start + kept]
+        return gradient_N, None, None
+
+
+def require_divisible(learner: Learner) -> None:
+    """Refuse what cannot be trained on shares of a batch.
+
+    Raises:
+        InputError: a part normalises over the utterances of a batch, of which a rank sees its own only.
+    """
+    problems = [
+        Problem(name, type(module).__name__, "must not normalise over a batch, of which each rank sees a share only")
+        for name, module in learner.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
+    if problems:
+        raise InputError(
+            "the model cannot be divided over several processes",
+            problems,
+            "Normalise each row, as LayerNorm does, or train in one process.",
+        )
