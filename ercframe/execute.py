@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ercframe import recipes
 from ercframe.build import Experiment, assemble
 from ercframe.data.intake import Inputs, write_inputs
 from ercframe.errors import InputError, RunError
+from ercframe.following import require_same_everywhere
 from ercframe.lock import locked
 from ercframe.preflight import Preflight, preflight
+from ercframe.ranks import ALONE, Ranks
 from ercframe.resumption import described, differences, require_same_experiment, require_same_files
 from ercframe.runs import RunFolder
-from ercframe.seed_run import Replay, SeedRun, Watcher
+from ercframe.seed_run import Order, Replay, SeedRun, Watcher
 from ercframe.signals import Signals, Terminated
 from ercframe.summary import summarise
 from ercframe.training.anomaly import AnomalyStep
@@ -40,13 +42,15 @@ class Reporter(Watcher, Protocol):
 
 
 def execute(
-    experiment: Experiment, root: Path, reporter: Reporter, make_step: type[Step] = Step
+    experiment: Experiment, root: Path, reporter: Reporter, make_step: type[Step] = Step, ranks: Ranks = ALONE
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Run a recipe: probe it, train every seed, write the run folder, return it with the summary.
 
     Ctrl-C ends the seed at hand with the epochs it has and leaves the other seeds out; the summary then says
     ``"status": "interrupted"``. SIGTERM saves the state and ends at once: ``"preempted"``. Whatever else stops a run,
     the summary says ``"failed"`` and holds the finished seeds.
+
+    Of several ranks this is the first; the others :func:`~ercframe.following.follow`.
 
     Raises:
         InputError: the probe found a fault, or the run folder cannot be made.
@@ -55,14 +59,17 @@ def execute(
     recipe = experiment.loaded.recipe
     with deterministic(recipe.trainer.deterministic):
         with memory_explained(recipe):
-            found = preflight(experiment)
+            found = preflight(experiment, ranks)
+        require_same_everywhere(experiment, ranks)
         folder = RunFolder.create(root, recipe.name)
         with locked(folder.path):
-            return folder, _Run(experiment, folder, found, reporter, make_step).begin()
+            return folder, _Run(experiment, folder, found, reporter, make_step, ranks).begin()
 
 
-def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, reporter: Reporter, ranks: Ranks = ALONE) -> tuple[RunFolder, dict[str, Any]]:
     """Go on with a run that was stopped, to the same end as if it had not been; a finished one is left as it is.
+
+    Of several ranks this is the first; the others :func:`~ercframe.following.follow_resumed`.
 
     Raises:
         InputError: there is no run in ``path``, another process is at it, or it can no longer be the same run.
@@ -74,12 +81,14 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
             summary = folder.read_summary()
             if summary["status"] == "finished":
                 reporter.notice("This run is finished; there is nothing to resume.")
+                ranks.told(False)
                 return folder, summary
-        with _reopened(folder, reporter) as run:
+        ranks.told(True)
+        with _reopened(folder, reporter, ranks=ranks) as run:
             return folder, run.go_on()
 
 
-def replay(path: Path, reporter: Reporter) -> None:
+def replay(path: Path, reporter: Reporter) -> NoReturn:
     """Repeat the end of a run whose loss diverged, and find the operation where it began.
 
     Raises:
@@ -93,7 +102,9 @@ def replay(path: Path, reporter: Reporter) -> None:
 
 
 @contextmanager
-def _reopened(folder: RunFolder, reporter: Reporter, make_step: type[Step] = Step) -> Iterator[_Run]:
+def _reopened(
+    folder: RunFolder, reporter: Reporter, make_step: type[Step] = Step, ranks: Ranks = ALONE
+) -> Iterator[_Run]:
     """The run of a folder that is locked, as it began.
 
     Raises:
@@ -106,19 +117,26 @@ def _reopened(folder: RunFolder, reporter: Reporter, make_step: type[Step] = Ste
     experiment = assemble(loaded)
     with deterministic(loaded.recipe.trainer.deterministic):
         with memory_explained(loaded.recipe):
-            found = preflight(experiment)
-        require_same_experiment(folder, experiment, found)
-        yield _Run(experiment, folder, found, reporter, make_step)
+            found = preflight(experiment, ranks)
+        require_same_experiment(folder, experiment, found, None if make_step is AnomalyStep else ranks)
+        require_same_everywhere(experiment, ranks)
+        yield _Run(experiment, folder, found, reporter, make_step, ranks)
 
 
 class _Run:
     """A run in a folder that is locked."""
 
     def __init__(
-        self, experiment: Experiment, folder: RunFolder, found: Preflight, reporter: Reporter, make_step: type[Step]
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        found: Preflight,
+        reporter: Reporter,
+        make_step: type[Step],
+        ranks: Ranks,
     ) -> None:
         self.experiment, self.folder, self.found, self.reporter = experiment, folder, found, reporter
-        self.make_step = make_step
+        self.make_step, self.ranks = make_step, ranks
         self.seeds: list[dict[str, Any]] = []
         self.signals = Signals()
 
@@ -129,7 +147,7 @@ class _Run:
             text = recipe.to_yaml(self.folder.copy_plugins(recipe.plugin_files))
             dataset = self.experiment.dataset
             write_inputs(self.folder.path, Inputs(self.experiment.info, dataset.intake(), dataset.provenance()))
-            self.folder.write_environment(described(self.folder, text, self.experiment, self.found))
+            self.folder.write_environment(described(self.folder, text, self.experiment, self.found, self.ranks))
             self.folder.write_recipe(text)
 
         return self._train(write)
@@ -167,10 +185,11 @@ class _Run:
                 if isinstance(error, OSError):
                     raise RunError(
                         f"the run in {self.folder.path} could not go on: {error}\n"
-                        f"To go on later: {resume_command(self.folder)}"
+                        f"To go on later: {resume_command(self.folder, self.ranks)}"
                     ) from error
                 raise
             with self.signals.held():
+                self.ranks.told(Order(status))
                 return self._keep(status)
 
     def _train_seeds(self) -> None:
@@ -182,7 +201,8 @@ class _Run:
                 continue
             self.reporter.seed_started(seed, recipe.trainer.epochs)
             try:
-                self._train_seed(seed)
+                with nullcontext() if self.ranks.alone else self.signals.held():  # all ranks stop at once, or none
+                    self._train_seed(seed)
             finally:
                 self.reporter.seed_done(seed)
 
@@ -200,7 +220,7 @@ class _Run:
             self._keep("running")
             run.folder.forget()  # only now that the summary has the seed
 
-    def repeat_divergence(self) -> None:
+    def repeat_divergence(self) -> NoReturn:
         seeds = self.experiment.loaded.recipe.protocol.seed_list()
         diverged = [seed for seed in seeds if self.folder.seed(seed).read_divergence()]
         if not diverged:
@@ -211,7 +231,7 @@ class _Run:
 
     def _seed_run(self, kind: type[SeedRun], seed: int) -> SeedRun:
         folder, device = self.folder.seed(seed), self.found.device
-        return kind(self.experiment, seed, folder, device, self.signals, self.reporter, self.make_step)
+        return kind(self.experiment, seed, folder, device, self.signals, self.reporter, self.make_step, self.ranks)
 
     def _keep(self, status: str) -> dict[str, Any]:
         summary = summarise(self.experiment, self.seeds, self.found.total, status)
@@ -219,6 +239,9 @@ class _Run:
         return summary
 
 
-def resume_command(folder: RunFolder) -> str:
+def resume_command(folder: RunFolder, ranks: Ranks = ALONE) -> str:
     """What to type to go on with a run."""
-    return f"ercframe run {shlex.quote(str(folder.path))} --resume"
+    arguments = f"run {shlex.quote(str(folder.path))} --resume"
+    if ranks.local_size < ranks.size:
+        return f"torchrun … -m ercframe {arguments}"
+    return f"ercframe {arguments}" + ("" if ranks.alone else f" --nproc {ranks.size}")

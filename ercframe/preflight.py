@@ -11,7 +11,9 @@ from torch import nn
 from ercframe.build import Experiment
 from ercframe.model import Learner
 from ercframe.probe import probe, probe_batch, require_counts
+from ercframe.ranks import ALONE, Ranks
 from ercframe.training.device import choose_device
+from ercframe.training.parallel import require_divisible
 from ercframe.training.precision import Precision
 from ercframe.training.state import new_learner
 
@@ -38,16 +40,19 @@ class Preflight:
         return sum(self.parameters.values())
 
 
-def preflight(experiment: Experiment) -> Preflight:
+def preflight(experiment: Experiment, ranks: Ranks = ALONE) -> Preflight:
     """Build the learner of the first seed and send the probe through it.
 
     Raises:
-        InputError: the device is not there or lacks the precision, or the parts do not work together.
+        InputError: the device is not there or lacks the precision, the parts do not work together, or they cannot be
+            trained by several ranks.
     """
     recipe = experiment.loaded.recipe
-    device = choose_device(recipe.trainer.device)
+    device = choose_device(recipe.trainer.device, ranks=ranks)
     precision = Precision.choose(recipe.trainer.precision, device)
     learner = new_learner(experiment, recipe.protocol.seed_list()[0], device)
+    if not ranks.alone:
+        require_divisible(learner)
     with precision.autocast():
         batch = probe_batch(experiment.splits.train).to(device)
         warnings = probe(learner, batch, len(experiment.info.labels))

@@ -12,6 +12,7 @@ import torch
 from ercframe.build import Experiment
 from ercframe.errors import InputError, Problem
 from ercframe.preflight import Preflight
+from ercframe.ranks import Ranks
 from ercframe.registry import Origin
 from ercframe.runs import RunFolder, digest, environment
 
@@ -19,7 +20,7 @@ EXACT = ("ercframe", "torch", "python", "threads", "accelerator", "components")
 """What of the environment may change results in their last digits, or more where a component changed."""
 
 
-def described(folder: RunFolder, recipe: str, experiment: Experiment, found: Preflight) -> dict[str, Any]:
+def described(folder: RunFolder, recipe: str, experiment: Experiment, found: Preflight, ranks: Ranks) -> dict[str, Any]:
     """The environment of a run as it begins, and what :func:`require_same_files` and the others compare.
 
     Args:
@@ -27,7 +28,7 @@ def described(folder: RunFolder, recipe: str, experiment: Experiment, found: Pre
     """
     files = {**folder.file_digests(), "recipe.yaml": digest(recipe.encode())}
     data = {"data": data_digest(experiment), "dataset": experiment.dataset.fingerprint()}
-    return {**_environment(experiment, found), "files": files, **data}
+    return {**_environment(experiment, found), "files": files, **data, "processes": ranks.size}
 
 
 def require_same_files(folder: RunFolder) -> None:
@@ -44,8 +45,11 @@ def require_same_files(folder: RunFolder) -> None:
         )
 
 
-def require_same_experiment(folder: RunFolder, experiment: Experiment, found: Preflight) -> None:
-    """Refuse other data, a device of another type, or another precision.
+def require_same_experiment(folder: RunFolder, experiment: Experiment, found: Preflight, ranks: Ranks | None) -> None:
+    """Refuse other data, a device of another type, another precision, or another number of processes.
+
+    Args:
+        ranks: None where their number may be another one.
 
     Raises:
         InputError: all that differs.
@@ -63,6 +67,10 @@ def require_same_experiment(folder: RunFolder, experiment: Experiment, found: Pr
     if recorded["precision"] != found.precision.name:
         must = f"must be the one that it began in, {recorded['precision']} (got {found.precision.name})"
         problems.append(Problem("trainer.precision", "", must))
+    processes = recorded.get("processes", 1)
+    if ranks and ranks.size != processes:
+        must = f"must be as many as it began with, {processes} (got {ranks.size}); set them by --nproc, or in torchrun"
+        problems.append(Problem("processes", "", must))
     if problems:
         raise _refused(folder, problems)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -15,6 +15,7 @@ from ercframe.build import Experiment
 from ercframe.data.dialogues import all_labels
 from ercframe.errors import RunError
 from ercframe.evaluate import record, rows, score
+from ercframe.ranks import ALONE, Ranks
 from ercframe.runs import SeedFolder
 from ercframe.signals import Signals, Terminated
 from ercframe.summary import seed_summary
@@ -39,6 +40,21 @@ class Watcher(Protocol):
         """Told what the user should know, in a line."""
 
 
+@dataclass(frozen=True)
+class Order:
+    """What the first rank tells the others.
+
+    Attributes:
+        status: the run's, as its summary says; ``running`` while there is something to do.
+        seed: to train.
+        state: the newest state of the seed, to go on from; None to begin it.
+    """
+
+    status: str
+    seed: int = 0
+    state: Mapping[str, Any] | None = None
+
+
 class SeedRun(Caretaker):
     """The training of one seed in its folder, from where the folder's newest state says.
 
@@ -50,6 +66,7 @@ class SeedRun(Caretaker):
         signals: what may stop it between two steps.
         watcher: told of it.
         make_step: what takes the steps.
+        ranks: train along; this is the first of them.
     """
 
     def __init__(
@@ -61,10 +78,11 @@ class SeedRun(Caretaker):
         signals: Signals,
         watcher: Watcher,
         make_step: type[Step] = Step,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.experiment, self.seed, self.folder = experiment, seed, folder
         self.signals, self.watcher, self.make_step = signals, watcher, make_step
-        self.state = new_state(experiment, seed, device)
+        self.state = new_state(experiment, seed, device, ranks)
         self._saved_at = (0, 0)
         self._due = Due(experiment.loaded.recipe.trainer.checkpoint_seconds)
         self._restore()
@@ -129,9 +147,12 @@ class SeedRun(Caretaker):
         return self.signals.held()
 
     def batch_done(self) -> None:
-        """Save the state where it is time."""
-        if self._due.now():
+        """Save the state where it is time, and stop where a rank got a signal: all do so after the same batch."""
+        stop, save = self.state.ranks.highest(self.signals.waiting, self._due.now())
+        if save:
             self.save()
+        if stop:
+            self.signals.take_effect(stop)
 
     def epoch_done(self, epoch: Epoch, is_best: bool) -> None:
         """Add the epoch to the log."""
@@ -144,13 +165,14 @@ class SeedRun(Caretaker):
         Raises:
             NotFiniteError: a loss term is no longer finite.
         """
+        state = self.state.state_dict()  # which all ranks are asking for; what follows is this one's alone
         here = (len(self.epochs), self.state.tally.batches)
         if here == self._saved_at:
             return True
         if not self.state.is_finite():  # the loss of the next batch will tell
             return False
         try:
-            self._due.timed(lambda: self.folder.snapshots.save(self.state.state_dict()))
+            self._due.timed(lambda: self.folder.snapshots.save(state))
         except OSError as error:
             self.watcher.notice(f"warning: the state could not be saved, the one before is kept: {error}")
             return False
@@ -173,6 +195,7 @@ class SeedRun(Caretaker):
         snapshots = self.folder.snapshots
         there_were = bool(snapshots)
         found = snapshots.load(self.watcher.notice)
+        self.state.ranks.told(Order("running", self.seed, found))
         if found is None and there_were:
             self.watcher.notice(f"seed {self.seed}: begins again")
         if found is not None:

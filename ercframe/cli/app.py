@@ -6,6 +6,7 @@ Nothing here, nor at the top of a command's module, imports PyTorch: ``ercframe 
 import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -14,8 +15,11 @@ import typer
 from ercframe import __version__
 from ercframe.cli import ablate, bench, check, compare, components, data, doctor, eval, new, predict, run, score
 from ercframe.errors import InputError, RunError
+from ercframe.ranks import PeerLostError
 from ercframe.signals import Terminated
 
+PATIENCE = 10
+"""Seconds that a process waits for its launcher to end it after another one was lost."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -64,7 +68,9 @@ def main() -> None:
 def run_app(arguments: list[str]) -> int:
     """Run the command line on these arguments and return the exit code."""
     try:
-        app(arguments)  # ends in SystemExit; what is wrong with the arguments themselves is shown by typer
+        app(
+            arguments, obj=arguments
+        )  # ends in SystemExit; what is wrong with the arguments themselves is shown by typer
     except SystemExit as stop:
         if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(stop)):  # typer keeps quiet about it
             return _complain("Interrupted.", 130)
@@ -73,6 +79,11 @@ def run_app(arguments: list[str]) -> int:
         return _complain("Stopped by SIGTERM.", 75)
     except InputError as error:
         return _complain(str(error), 2)
+    except PeerLostError as error:
+        # The process that was lost has the reason. A launcher that sees it end ends this one, too: until then this one
+        # stays, lest its own end be taken for the reason.
+        time.sleep(PATIENCE)
+        return _complain(str(error), 1)
     except RunError as error:
         return _complain(str(error), 1)
     except OSError as error:

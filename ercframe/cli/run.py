@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -12,10 +12,13 @@ from ercframe.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ercframe.ranks import Ranks
     from ercframe.runs import RunFolder
 
 DEFAULT_OUT = Path("runs")
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 PREEMPTED = 75
 """Exit code after SIGTERM: EX_TEMPFAIL of sysexits.h, "try again later", on which schedulers may put a job back."""
 
@@ -26,6 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
+    context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="A recipe file, the name of an installed recipe, or a run folder.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes, such as trainer.epochs=40.")
@@ -48,42 +52,93 @@ def run(
             "or in a run folder whose loss diverged, by repeating its end.",
         ),
     ] = False,
+    nproc: Annotated[
+        int,
+        typer.Option(
+            "--nproc",
+            metavar="N",
+            min=1,
+            help="Train in N processes on this machine, each on a share of every batch, with a GPU each where there is "
+            "CUDA.",
+        ),
+    ] = 1,
 ) -> int:
     """Train and evaluate a recipe over its seeds.
 
     Exit 0 when done, 1 when it failed, 2 for bad input, 75 when SIGTERM stopped it, 130 when Ctrl-C did; after these
     two, --resume goes on.
     """
-    from rich.console import Console
+    from ercframe.ranks import joined, started_by_launcher
 
-    from ercframe.cli.progress import ConsoleReporter
+    if anomaly and (nproc > 1 or started_by_launcher()):
+        raise InputError("--anomaly looks at one process: leave out --nproc, and start it without torchrun")
+    if nproc > 1 and not started_by_launcher():
+        from ercframe.cli.launch import launch
 
-    console, errors = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
-    reporter = ConsoleReporter(console)
+        return launch(nproc, context.obj)
     unwanted = {"KEY=VALUE": overrides, "--demo": demo, "--plugin": plugin, "--out": out != DEFAULT_OUT}
-    if resume:
-        _require_nothing_else("--resume", unwanted | {"--anomaly": anomaly})
-        from ercframe.execute import resume as go_on
+    with joined() as ranks:
+        if resume:
+            _require_nothing_else("--resume", unwanted | {"--anomaly": anomaly})
+            return _go_on(Path(recipe), ranks)
+        if anomaly and _recipe_of(recipe) != recipe:
+            _require_nothing_else("--anomaly", unwanted)
+            return _replay(Path(recipe))
+        return _begin(_recipe_of(recipe), overrides or [], demo, plugin or [], out, anomaly, ranks)
 
-        return _end(console, errors, *go_on(Path(recipe), reporter))
 
+def _begin(
+    recipe: str, overrides: list[str], demo: bool, plugins: list[Path], out: Path, anomaly: bool, ranks: Ranks
+) -> int:
     from ercframe import recipes
     from ercframe.build import assemble
-    from ercframe.execute import execute, replay
+    from ercframe.cli.progress import ConsoleReporter
+    from ercframe.execute import execute
+    from ercframe.following import follow
     from ercframe.training.anomaly import AnomalyStep
     from ercframe.training.step import Step
 
-    if anomaly and _recipe_of(recipe) != recipe:
-        _require_nothing_else("--anomaly", unwanted)
-        replay(Path(recipe), reporter)
-    loaded = recipes.load(_recipe_of(recipe), overrides or [], plugin_files=plugin or [], demo=demo)
+    console, errors = _consoles(ranks)
+    loaded = recipes.load(recipe, overrides, plugin_files=plugins, demo=demo)
     for notice in loaded.notices:
         errors.print(notice, markup=False)
-    code = _end(console, errors, *execute(assemble(loaded), out, reporter, AnomalyStep if anomaly else Step))
+    experiment = assemble(loaded)
+    if not ranks.is_first:
+        return _code(follow(experiment, ranks))
+    step = AnomalyStep if anomaly else Step
+    code = _end(console, errors, ranks, *execute(experiment, out, ConsoleReporter(console), step, ranks))
     if demo and loaded.recipe.data_help:
         help_text = f"\nTo train on the real corpus:\n{loaded.recipe.data_help}"
         console.print(help_text, markup=False, highlight=False, soft_wrap=True)
     return code
+
+
+def _go_on(folder: Path, ranks: Ranks) -> int:
+    from ercframe.cli.progress import ConsoleReporter
+    from ercframe.execute import resume
+    from ercframe.following import follow_resumed
+
+    console, errors = _consoles(ranks)
+    if not ranks.is_first:
+        return _code(follow_resumed(folder, ranks))
+    return _end(console, errors, ranks, *resume(folder, ConsoleReporter(console), ranks))
+
+
+def _replay(folder: Path) -> NoReturn:
+    from rich.console import Console
+
+    from ercframe.cli.progress import ConsoleReporter
+    from ercframe.execute import replay
+
+    replay(folder, ConsoleReporter(Console()))
+
+
+def _consoles(ranks: Ranks) -> tuple[Console, Console]:
+    """For results and for all else; only the first rank has something to say."""
+    from rich.console import Console
+
+    quiet = not ranks.is_first
+    return Console(quiet=quiet), Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
 
 
 def _require_nothing_else(option: str, given: dict[str, Any]) -> None:
@@ -96,7 +151,7 @@ def _require_nothing_else(option: str, given: dict[str, Any]) -> None:
         )
 
 
-def _end(console: Console, errors: Console, folder: RunFolder, summary: dict[str, Any]) -> int:
+def _end(console: Console, errors: Console, ranks: Ranks, folder: RunFolder, summary: dict[str, Any]) -> int:
     """Show the result; the exit code."""
     from ercframe.execute import resume_command
     from ercframe.report import result_table
@@ -110,12 +165,15 @@ def _end(console: Console, errors: Console, folder: RunFolder, summary: dict[str
             if summary["seeds"]
             else "Interrupted before the end of the first epoch: there is no result."
         )
-        errors.print(f"{told}\nTo go on: {resume_command(folder)}", markup=False)
-        return 130
+        errors.print(f"{told}\nTo go on: {resume_command(folder, ranks)}", markup=False)
     if summary["status"] == "preempted":
-        errors.print(f"Stopped by SIGTERM.\nTo go on: {resume_command(folder)}", markup=False)
-        return PREEMPTED
-    return 0
+        errors.print(f"Stopped by SIGTERM.\nTo go on: {resume_command(folder, ranks)}", markup=False)
+    return _code(summary["status"])
+
+
+def _code(status: str) -> int:
+    """The exit code of a run that ended so."""
+    return {"interrupted": INTERRUPTED, "preempted": PREEMPTED}.get(status, 0)
 
 
 def _recipe_of(given: str) -> str:

@@ -9,22 +9,41 @@ from contextlib import contextmanager
 import torch
 
 from ercframe.errors import InputError, RunError
+from ercframe.ranks import ALONE, Ranks
 
 
-def choose_device(name: str, setting: str = "trainer.device") -> torch.device:
-    """The device that a setting, named in errors, asks for.
+def choose_device(name: str, setting: str = "trainer.device", ranks: Ranks = ALONE) -> torch.device:
+    """The device that a setting, named in errors, asks for; on CUDA each rank of a machine has its own.
 
     Raises:
-        InputError: it asks for a CUDA device that there is not.
+        InputError: it asks for a CUDA device that there is not, or all ranks for the same one.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return torch.device(name)
+    if not ranks.alone:
+        return _device_of(ranks, name, setting)
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"{setting} must be a device of this machine (got '{name}', but PyTorch finds no CUDA)")
     device, count = torch.device(name), torch.cuda.device_count()
     if device.index is not None and device.index >= count:
         raise InputError(f"{setting} must be a device of this machine: cuda:0 to cuda:{count - 1} (got '{name}')")
     return device
+
+
+def _device_of(ranks: Ranks, name: str, setting: str) -> torch.device:
+    """The GPU of a rank, by its number on its machine."""
+    if name != "cuda":
+        raise InputError(f"{setting} must be auto, cpu or cuda where several processes train (got '{name}')")
+    count = torch.cuda.device_count()
+    if ranks.local_size > count:
+        raise InputError(
+            f"each process of a machine needs a GPU of its own (got {ranks.local_size} processes, {count} GPUs); "
+            f"start fewer, or set {setting}=cpu"
+        )
+    torch.cuda.set_device(ranks.local_rank)
+    return torch.device("cuda", ranks.local_rank)
 
 
 @contextmanager

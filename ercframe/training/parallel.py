@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from inspect import signature
 from typing import Any
 
 import torch
@@ -44,12 +45,14 @@ class ParallelStep(Step):
         super().__init__(learner, optimizer, precision, scaler, clip_norm)
         self.ranks, self._left = ranks, 0
         device = next(learner.parameters()).device
-        # Buffers are not broadcast: those of a part may differ in shape, such as a table of positions that grows.
+        # Buffers stay each rank's own: they may differ in shape, such as a table of positions that grows.
+        known = signature(DistributedDataParallel).parameters
+        buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before 2.13
         self.shared = DistributedDataParallel(
             Divided(learner, ranks),
             process_group=ranks.group(device),
-            broadcast_buffers=False,
             gradient_as_bucket_view=True,
+            **{buffers: False},
         )
 
     def __call__(self, batches: Sequence[Batch]) -> list[Mapping[str, Term]]:
@@ -63,10 +66,14 @@ class ParallelStep(Step):
 
     def counts(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
         """As in :class:`Step`, over all ranks."""
-        own = super().counts(batches)
-        if own is None:
+        if len(batches) == 1:
             return None
-        return dict(zip(own, self.ranks.sum(torch.stack(list(own.values()))).unbind(), strict=True))
+        own = torch.zeros(())
+        for batch in batches:
+            found = self.learner.objective.counts(batch)
+            counted = 0.0 if isinstance(batch, Share) and batch.stands_in else 1.0
+            own = own.to(batch.labels.device) + counted * torch.stack(list(found.values()))
+        return dict(zip(found, self.ranks.sum(own).unbind(), strict=True))
 
     def forward_backward(self, batch: Batch, counts: Mapping[str, Tensor] | None = None) -> Mapping[str, Term]:
         """Add the gradient of the objective to the parameters' gradients; after the last batch, over all ranks."""
