@@ -47,12 +47,13 @@ class ParallelStep(Step):
         device = next(learner.parameters()).device
         # Buffers stay each rank's own: they may differ in shape, such as a table of positions that grows.
         known = signature(DistributedDataParallel).parameters
-        buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before 2.13
+        name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before 2.13
+        own_buffers: dict[str, Any] = {name: False}
         self.shared = DistributedDataParallel(
             Divided(learner, ranks),
             process_group=ranks.group(device),
             gradient_as_bucket_view=True,
-            **{buffers: False},
+            **own_buffers,
         )
 
     def __call__(self, batches: Sequence[Batch]) -> list[Mapping[str, Term]]:

@@ -1,0 +1,123 @@
+"""Steps whose gradients and loss terms are compared between one process and several.
+
+    RANK=0 WORLD_SIZE=2 … python gradients.py RECIPE FOLDER
+
+takes them as one of several ranks, and writes what it got for every case into FOLDER/RANK.safetensors.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ercframe import recipes
+from ercframe.build import assemble
+from ercframe.data.dialogue import Dialogue, collate
+from ercframe.ranks import ALONE, Ranks, joined
+from ercframe.tensors import Batch
+from ercframe.training.parallel import ParallelStep
+from ercframe.training.precision import Precision
+from ercframe.training.share import divided
+from ercframe.training.state import new_learner
+from ercframe.training.step import Step
+
+RECIPE = {
+    "modalities": ["text", "audio"],
+    "dataset": {"type": "synthetic", "train": 12, "dev": 2, "test": 2, "labels": 4, "unscored_share": 0.2},
+    "encoder": {"type": "identity", "width": 6},
+    "fusion": {"type": "gated"},
+    "classifier": {"type": "mlp", "hidden": [5], "dropout": 0},
+    "losses": {
+        "task": {"type": "cross_entropy", "class_weights": "inverse_frequency"},
+        "distill": {"type": "self_distillation", "dropout": 0, "temperature": 2, "weight": {"hard": 0.5, "soft": 2}},
+    },
+}
+CONTRAST = "losses.contrast={type: supervised_contrastive, projection: 3, weight: 0.3}"
+RNN = (
+    "encoder={type: dialogue_rnn, global_width: 4, party_width: 4, emotion_width: 4, dropout: 0, recurrent_dropout: 0}",
+    "fusion={type: concat}",
+    "losses={task: {type: focal, class_weights: inverse_frequency}}",
+)
+
+
+def scored(dialogue: Dialogue) -> Dialogue:
+    """The dialogue as it is."""
+    return dialogue
+
+
+def unscored(dialogue: Dialogue) -> Dialogue:
+    """The dialogue without labels."""
+    return replace(dialogue, labels=torch.full_like(dialogue.labels, -1))
+
+
+def one_turn(dialogue: Dialogue) -> Dialogue:
+    """Its first turn."""
+    return replace(
+        dialogue,
+        features={m: x[:1] for m, x in dialogue.features.items()},
+        available={m: x[:1] for m, x in dialogue.available.items()},
+        speaker=dialogue.speaker[:1],
+        labels=dialogue.labels[:1].clamp_min(0),
+        utterances=dialogue.utterances[:1],
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A step on some batches, each given as what becomes of its dialogues, and the recipe's changes."""
+
+    batches: Sequence[Sequence[Callable[[Dialogue], Dialogue]]]
+    overrides: Sequence[str] = ()
+
+
+CASES = {
+    "an even batch": Case([[scored] * 4]),
+    "an odd batch": Case([[scored] * 5]),
+    "a rank without a scored utterance": Case([[unscored, unscored, scored, scored]]),
+    "a rank without a dialogue": Case([[scored]]),
+    "nothing scored at all": Case([[unscored] * 3]),
+    "rows that are compared over ranks": Case([[scored] * 5], [CONTRAST]),
+    "compared rows, a rank without a dialogue": Case([[scored]], [CONTRAST]),
+    "compared rows, a rank without a scored utterance": Case([[unscored, scored]], [CONTRAST]),
+    "accumulated batches": Case([[scored] * 4, [unscored, scored, scored], [scored]]),
+    "parameters that one rank does not reach": Case([[one_turn, one_turn, scored, scored]], RNN),
+}
+
+
+def take(case: Case, recipe: Path, ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """The gradients of a step in float64, and the totals and counts of its batches' terms."""
+    experiment = assemble(recipes.load(recipe, case.overrides))
+    learner = new_learner(experiment, 0, torch.device("cpu")).double().train()
+    optimizer = torch.optim.SGD(learner.parameters(), lr=0.0)
+    precision = Precision("fp32", "cpu")
+    parts = (learner, optimizer, precision, precision.scaler(), None)
+    step = Step(*parts) if ranks.alone else ParallelStep(*parts, ranks)
+    dialogues = iter(experiment.splits.train)
+    batches = [in_float64(collate([change(next(dialogues)) for change in changes])) for changes in case.batches]
+    if not ranks.alone:
+        batches = [divided(batch, ranks, learner.objective.couples_rows) for batch in batches]
+    found: dict[str, Tensor] = {}
+    for i, terms in enumerate(step(batches)):
+        found |= {f"batch {i}: {name}": torch.stack([term.total, term.count]) for name, term in terms.items()}
+    for name, p in learner.named_parameters():
+        found[name] = torch.zeros_like(p) if p.grad is None else p.grad
+    return {name: x.detach().clone().double() for name, x in found.items()}
+
+
+def in_float64(batch: Batch) -> Batch:
+    """The batch with features as exact as the parameters."""
+    return replace(batch, features={m: x.double() for m, x in batch.features.items()})
+
+
+if __name__ == "__main__":
+    with joined() as together:
+        everything = {
+            f"{name}/{key}": x
+            for name, case in CASES.items()
+            for key, x in take(case, Path(sys.argv[1]), together).items()
+        }
+        save_file(everything, Path(sys.argv[2]) / f"{together.rank}.safetensors")
