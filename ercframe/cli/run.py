@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -158,6 +159,8 @@ def _end(console: Console, errors: Console, ranks: Ranks, folder: RunFolder, sum
 
     if summary["seeds"]:
         console.print(result_table(summary))
+    if summary["status"] != "preempted" and not _has_report(folder):  # when preempted there is no time for it
+        _write_report(errors, folder)
     console.print(f"run folder: {folder.path}", markup=False, highlight=False, soft_wrap=True)
     if summary["status"] == "interrupted":
         told = (
@@ -174,6 +177,24 @@ def _end(console: Console, errors: Console, ranks: Ranks, folder: RunFolder, sum
 def _code(status: str) -> int:
     """The exit code of a run that ended so."""
     return {"interrupted": INTERRUPTED, "preempted": PREEMPTED}.get(status, 0)
+
+
+def _has_report(folder: RunFolder) -> bool:
+    """Whether the report is of this result: a finished run that is only looked at is left as it is."""
+    report, summary = folder.path / "report.html", folder.path / "summary.json"
+    return report.is_file() and report.stat().st_mtime_ns >= summary.stat().st_mtime_ns
+
+
+def _write_report(errors: Console, folder: RunFolder) -> None:
+    """Write ``report.html``; a run is none the worse for not having one."""
+    from ercframe.report.write import write_report
+
+    try:
+        write_report(folder.path)
+    except Exception as error:
+        again = f"ercframe report {shlex.quote(str(folder.path))}"
+        told = str(error).partition("\n")[0] or type(error).__name__
+        errors.print(f"warning: report.html could not be written: {told}. To try again: {again}", markup=False)
 
 
 def _recipe_of(given: str) -> str:

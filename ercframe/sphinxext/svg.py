@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ercframe.drawing.svg import element
+
 Point = tuple[float, float]
 HEAD = 5.0
 
@@ -73,10 +75,3 @@ class Drawing:
 
     def _reach(self, y: float) -> None:
         self.height = max(self.height, y)
-
-
-def element(tag: str, content: str = "", **attributes: object) -> str:
-    """An element; underscores in the names of attributes stand for hyphens, numbers are rounded."""
-    shown = {name.replace("_", "-"): f"{v:g}" if isinstance(v, float) else str(v) for name, v in attributes.items()}
-    written = "".join(f' {name}="{escape(value)}"' for name, value in shown.items())
-    return f"<{tag}{written}>{content}</{tag}>"

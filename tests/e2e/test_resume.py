@@ -67,9 +67,11 @@ def run_in(out: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, object]:
-    """Everything in a run folder but times and what it ran on; tensors as their bytes."""
+    """Everything in a run folder but times, what it ran on, and the report that tells it; tensors as their bytes."""
     found: dict[str, object] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "environment.json"):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if path.name == "environment.json" or "report.html" in path.name:
+            continue
         name = str(path.relative_to(folder))
         if path.suffix == ".safetensors":
             with safe_open(path, framework="np") as file:

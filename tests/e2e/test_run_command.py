@@ -54,7 +54,7 @@ def test_a_run_leaves_everything_the_reports_need(here, capsys):
     per_seed = ["metrics.jsonl", "predictions.jsonl", "representations.safetensors"]
     per_seed += [f"checkpoints/{which}/weights.safetensors" for which in ("best", "last")]
     expected = {f"seed-{seed}/{name}" for seed in (0, 1) for name in per_seed}
-    assert names == expected | {"recipe.yaml", "environment.json", "inputs/inputs.json", "summary.json"}
+    assert names == expected | {"recipe.yaml", "environment.json", "inputs/inputs.json", "summary.json", "report.html"}
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["torch"] == torch.__version__
     assert environment["components"]["fusion/gated"].startswith("ercframe ")

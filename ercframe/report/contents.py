@@ -1,0 +1,148 @@
+"""What is on a report's page: of one run everything, of several what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ercframe.report.material import RunMaterial, blaming
+from ercframe.report.measures import Scored, scores
+from ercframe.report.page import Section
+from ercframe.report.sections.classes import classes
+from ercframe.report.sections.dialogues import dialogues
+from ercframe.report.sections.evaluated import evaluated
+from ercframe.report.sections.maps import maps
+from ercframe.report.sections.parts import heads, weights
+from ercframe.report.sections.provenance import data, environment, recipe
+from ercframe.report.sections.result import NAMES, result
+from ercframe.report.sections.several import Compared, side_by_side
+from ercframe.report.sections.training import training
+from ercframe.report.words import interval, with_std
+from ercframe.statistics.over_seeds import Estimate
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report.
+
+    Attributes:
+        title: its heading.
+        badges: words of a line below it; each with whether it is a warning.
+        headline: scores in large type: name, value, interval.
+        notes: what has to be known before anything else.
+        sections: in order.
+        generated: whether the data of any run are generated.
+    """
+
+    title: str
+    badges: Sequence[tuple[str, bool]]
+    headline: Sequence[tuple[str, str, str]]
+    notes: Sequence[str]
+    sections: Sequence[Section]
+    generated: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What whoever asks for a report may choose.
+
+    Attributes:
+        maps: ``pca`` or ``tsne``.
+        dialogues: ids of test dialogues to show; those that are chosen if empty.
+    """
+
+    maps: str = "pca"
+    dialogues: Sequence[str] = ()
+
+
+def page_of_one(run: RunMaterial, choices: Choices) -> Page:
+    """The report of a run, finished or not.
+
+    Raises:
+        InputError: something in the run folder is not as a run writes it, or the run has no such dialogue.
+    """
+    with blaming(run.path):
+        scored, found, f1 = _scores(run)
+        headline = [
+            (NAMES[name] + " on test", with_std(one), interval(one) and f"95 % interval {interval(one)}")
+            for name, one in found.items()
+        ]
+        return Page(
+            title=f"{run.name} on {run.summary['dataset']['name']}" if run.summary else run.name,
+            badges=list(_badges(run)),
+            headline=headline,
+            notes=list(_notes(run)),
+            sections=list(_sections(run, scored, found, f1, choices)),
+            generated=run.generated,
+        )
+
+
+def page_of_several(runs: Sequence[RunMaterial]) -> Page:
+    """Runs side by side.
+
+    Raises:
+        InputError: something in a run folder is not as a run writes it.
+    """
+    compared = []
+    for run, name in zip(runs, _names(runs), strict=True):
+        with blaming(run.path):
+            compared.append(Compared(run, name, *_scores(run)))
+    generated = any(run.generated for run in runs)
+    badges = [("generated data", True)] if generated else []
+    sections = [*side_by_side(compared)]
+    return Page(f"{len(runs)} runs side by side", badges, [], [], sections, generated)
+
+
+def _scores(run: RunMaterial) -> tuple[Scored | None, dict[str, Estimate], list[Estimate | None]]:
+    if not run.concluded or not run.concluded[0].test:
+        return None, {}, []
+    scored = Scored.of(run)
+    return scored, *scores(scored)
+
+
+def _sections(
+    run: RunMaterial,
+    scored: Scored | None,
+    found: dict[str, Estimate],
+    f1: list[Estimate | None],
+    choices: Choices,
+) -> Iterator[Section]:
+    if scored is None:
+        yield Section("result", "Result", ["No seed was concluded, so there are no scores."])
+    else:
+        yield result(run, scored, found)
+    yield training(run)
+    if scored is not None:
+        yield classes(scored, f1)
+        yield weights(scored)
+        yield heads(scored)
+        yield maps(run, choices.maps)
+        yield dialogues(scored, choices.dialogues)
+        yield from evaluated(run)
+    yield from (recipe(run), environment(run), data(run))
+
+
+def _badges(run: RunMaterial) -> Iterator[tuple[str, bool]]:
+    if run.summary:
+        yield run.summary["selection"], run.summary["selection"] == "selected on test"
+    if run.generated:
+        yield "generated data", True
+    if run.status != "finished":
+        yield run.status, True
+
+
+def _notes(run: RunMaterial) -> Iterator[str]:
+    if run.generated:
+        yield "These conversations were drawn from a model; nobody spoke them. The numbers say nothing of people."
+    if run.status != "finished":
+        done = sum(bool(seed.entry and seed.entry.get("finished", True)) for seed in run.seeds)
+        yield f"The run is not finished: {run.status}, with {done} finished seeds."
+
+
+def _names(runs: Sequence[RunMaterial]) -> list[str]:
+    """The recipes' names, with the folders' where two are the same."""
+    names = [run.name for run in runs]
+    return [
+        f"{name} {run.path.resolve().name}" if names.count(name) > 1 else name
+        for name, run in zip(names, runs, strict=True)
+    ]

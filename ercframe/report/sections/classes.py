@@ -1,0 +1,32 @@
+"""Each emotion: its F1, and what it is taken for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ercframe.report.figures.confusion import confusion_matrix
+from ercframe.report.figures.intervals import Bars, interval_bars
+from ercframe.report.measures import Scored
+from ercframe.report.page import Section
+from ercframe.report.words import plural
+from ercframe.statistics.over_seeds import Estimate
+
+
+def classes(scored: Scored, f1: Sequence[Estimate | None]) -> Section:
+    """F1 of each class with intervals, and the confusion matrix over all seeds."""
+    run = scored.run
+    counts_CC = scored.counts.sum(axis=(0, 1))
+    seeds = len(run.concluded)
+    added = f"counts added over {plural(seeds, 'seed')}" if seeds > 1 else "counts"
+    groups = [Bars(name, [one]) for name, one in zip(run.labels, f1, strict=True)]
+    bars = interval_bars(
+        "f1",
+        "F1 of each emotion on test, in percent",
+        "Bars: the mean over the seeds; thin lines: 95 % intervals over dialogues.",
+        groups,
+        first="emotion",
+    )
+    matrix = confusion_matrix(run.labels, counts_CC.tolist(), f"Confusion: share of the label in percent, {added}")
+    rare = [name for name, one in zip(run.labels, f1, strict=True) if one is None]
+    notes = [f"Neither in the labels nor predicted: {', '.join(rare)}."] if rare else []
+    return Section("emotions", "Emotions", notes, [bars, matrix])

@@ -1,0 +1,28 @@
+"""How a report writes numbers: in percent, two digits after the point."""
+
+from __future__ import annotations
+
+import math
+
+from ercframe.report.table import percent
+from ercframe.statistics.over_seeds import Estimate
+
+
+def with_std(one: Estimate) -> str:
+    """``67.12 ± 0.53``, or without the deviation of one seed."""
+    return mean_and_std(one.value, one.std)
+
+
+def mean_and_std(mean: float, std: float) -> str:
+    """Likewise; the deviation of one seed is NaN."""
+    return percent(mean) if math.isnan(std) else f"{percent(mean)} ± {percent(std)}"
+
+
+def interval(one: Estimate) -> str:
+    """``65.01 to 69.20``; nothing where no resample had it."""
+    return "" if math.isnan(one.low) else f"{percent(one.low)} to {percent(one.high)}"
+
+
+def plural(count: int, what: str) -> str:
+    """``1 seed``, ``2,000 seeds``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
