@@ -81,7 +81,7 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return " ".join(self.words)
+        return " ".join(filter(None, self.words))
 
     def all(self, name: str) -> list[str]:
         """The values of an attribute."""
