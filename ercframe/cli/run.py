@@ -159,7 +159,8 @@ def _end(console: Console, errors: Console, ranks: Ranks, folder: RunFolder, sum
 
     if summary["seeds"]:
         console.print(result_table(summary))
-    if summary["status"] != "preempted" and not _has_report(folder):  # when preempted there is no time for it
+    in_time = summary["status"] != "preempted"
+    if ranks.is_first and in_time and not _has_report(folder):
         _write_report(errors, folder)
     console.print(f"run folder: {folder.path}", markup=False, highlight=False, soft_wrap=True)
     if summary["status"] == "interrupted":
