@@ -9,12 +9,15 @@ import torch
 from torch import nn
 
 from ercframe.build import Experiment
+from ercframe.errors import InputError, Problem
 from ercframe.model import Learner
 from ercframe.probe import probe, probe_batch, require_counts
 from ercframe.ranks import ALONE, Ranks
 from ercframe.training.device import choose_device
 from ercframe.training.parallel import require_divisible
+from ercframe.training.parameter_groups import group_problems
 from ercframe.training.precision import Precision
+from ercframe.training.schedule import Schedule
 from ercframe.training.state import new_learner
 
 
@@ -44,8 +47,8 @@ def preflight(experiment: Experiment, ranks: Ranks = ALONE) -> Preflight:
     """Build the learner of the first seed and send the probe through it.
 
     Raises:
-        InputError: the device is not there or lacks the precision, the parts do not work together, or they cannot be
-            trained by several ranks.
+        InputError: the device is not there or lacks the precision, the parts do not work together or cannot be trained
+            by several ranks, or the trainer's settings do not fit the model or the data.
     """
     recipe = experiment.loaded.recipe
     device = choose_device(recipe.trainer.device, ranks=ranks)
@@ -53,12 +56,29 @@ def preflight(experiment: Experiment, ranks: Ranks = ALONE) -> Preflight:
     learner = new_learner(experiment, recipe.protocol.seed_list()[0], device)
     if not ranks.alone:
         require_divisible(learner)
+    _require_trainable(experiment, learner)
     with precision.autocast():
         batch = probe_batch(experiment.splits.train).to(device)
         warnings = probe(learner, batch, len(experiment.info.labels))
         if recipe.trainer.accumulate > 1:
             require_counts(learner, batch)
     return Preflight(device, precision, _parameters(learner), tuple(warnings))
+
+
+def _require_trainable(experiment: Experiment, learner: Learner) -> None:
+    """Refuse settings of the trainer that only model and data show to be wrong."""
+    loaded, steps = experiment.loaded, Schedule.of(experiment).steps
+    trainer = loaded.recipe.trainer
+    wrong = {
+        f"trainer.optimizer.groups.{pattern}": what
+        for pattern, what in group_problems(trainer.optimizer, learner).items()
+    }
+    if (trainer.schedule.warmup_steps or 0) >= steps:
+        must = f"must be below the number of steps in all epochs, {steps} (got {trainer.schedule.warmup_steps})"
+        wrong["trainer.schedule.warmup_steps"] = must
+    if wrong:
+        problems = [Problem(loaded.sources.where(key), key, message) for key, message in wrong.items()]
+        raise InputError(f"the trainer's settings do not fit '{loaded.recipe.name}'", problems)
 
 
 def _parameters(learner: Learner) -> dict[str, int]:

@@ -122,7 +122,7 @@ class SeedRun(Caretaker):
         experiment, state, device = self.experiment, self.state, self.state.device
         recipe, splits, labels = experiment.loaded.recipe, experiment.splits, experiment.info.labels
         size = recipe.trainer.batch_dialogues
-        self.folder.save_checkpoint("last", state.learner.state_dict(), len(self.epochs))
+        self.folder.save_checkpoint("last", state.scored.state_dict(), len(self.epochs))
         self._save_best()
         state.learner.load_state_dict(state.best)
         chosen = best(self.epochs, state.choice.split, state.choice.monitor)
@@ -261,4 +261,4 @@ def _row(epoch: Epoch) -> dict[str, Any]:
         if found
     }
     row = {"epoch": epoch.number, "loss": epoch.loss, "terms": dict(epoch.terms), **scores}
-    return row | {"learning_rates": list(epoch.learning_rates), "seconds": round(epoch.seconds, 3)}
+    return row | {"learning_rates": dict(epoch.learning_rates), "seconds": round(epoch.seconds, 3)}

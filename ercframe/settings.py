@@ -1,5 +1,6 @@
 """The parts of a recipe that are not plugins: how to train, and how an epoch is chosen and reported."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,6 +15,19 @@ class Settings(BaseModel):
 PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 
 
+class GroupSettings(Settings):
+    """What is different for some parameters."""
+
+    lr: float | None = Field(None, gt=0, description="Their learning rate; null: that of all.")
+    weight_decay: float | None = Field(None, ge=0, description="Their weight decay; null: that of all.")
+
+    @model_validator(mode="after")
+    def _sets_something(self) -> "GroupSettings":
+        if self.lr is None and self.weight_decay is None:
+            raise ValueError("must set lr or weight_decay")
+        return self
+
+
 class OptimizerSettings(Settings):
     """Which PyTorch optimizer, and its knobs."""
 
@@ -23,6 +37,77 @@ class OptimizerSettings(Settings):
     )
     lr: float = Field(1e-4, gt=0, description="Learning rate.")
     weight_decay: float = Field(0.0, ge=0, description="L2 strength (adam, sgd) or decoupled decay (adamw).")
+    decay_biases: bool = Field(
+        True,
+        description="false: no decay of parameters with a single axis, such as biases and the gains of normalisations, "
+        "in any group.",
+    )
+    groups: dict[str, GroupSettings] = Field(
+        {},
+        description="Parts, modules or parameters with a rate or decay of their own, by name or pattern: encoder, "
+        "losses.distill, encoder.*.bias. No two may name the same parameter.",
+    )
+
+
+class ScheduleSettings(Settings):
+    """How learning rates change while training."""
+
+    name: Literal["constant", "linear", "cosine", "one_cycle", "plateau"] = Field(
+        "constant",
+        description="After the warm-up: constant; linear or cosine: down to final; plateau: lower when dev does not "
+        "get better. one_cycle: up from 1/25 of the rate, then down to almost nothing, by cosines.",
+    )
+    warmup_steps: int | None = Field(
+        None, ge=0, description="Steps in which rates rise evenly to their full value; null: see warmup_share."
+    )
+    warmup_share: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="The same as a share of all steps of all epochs; null: none, but 0.3 for one_cycle.",
+    )
+    final: float = Field(
+        0.0, ge=0, le=1, description="linear, cosine: share of the rate that is left after the last step."
+    )
+    factor: float = Field(0.1, gt=0, lt=1, description="plateau: what rates are multiplied by.")
+    patience: int = Field(10, ge=0, description="plateau: epochs without a better dev score that are waited for.")
+
+    @model_validator(mode="after")
+    def _only_what_has_an_effect(self) -> "ScheduleSettings":
+        if self.warmup_steps is not None and self.warmup_share is not None:
+            raise ValueError("must have warmup_steps or warmup_share, not both")
+        used = {"linear": ("final",), "cosine": ("final",), "plateau": ("factor", "patience")}.get(self.name, ())
+        _refuse_unused(self, ("final", "factor", "patience"), used)
+        return self
+
+
+class AverageSettings(Settings):
+    """Which weights are averaged."""
+
+    name: Literal["ema", "swa"] = Field(
+        description="ema: moving average of the weights after each step. swa: plain mean of those at the end of epochs."
+    )
+    decay: float = Field(
+        0.99, gt=0, lt=1, description="ema: weight of what is there; about 1/(1 − decay) steps count, at first all."
+    )
+    start_epoch: int = Field(1, ge=1, description="The first epoch whose weights are averaged.")
+
+    @model_validator(mode="after")
+    def _only_what_has_an_effect(self) -> "AverageSettings":
+        _refuse_unused(self, ("decay",), ("decay",) if self.name == "ema" else ())
+        return self
+
+
+def _refuse_unused(settings: ScheduleSettings | AverageSettings, special: Iterable[str], used: Iterable[str]) -> None:
+    """Refuse what was set though a ``name`` does not read it.
+
+    Raises:
+        ValueError: names all that was.
+    """
+    fields = type(settings).model_fields
+    idle = [name for name in special if name not in used and getattr(settings, name) != fields[name].default]
+    if idle:
+        raise ValueError(f"must not set what {settings.name} does not use (got {', '.join(idle)})")
 
 
 class TrainerSettings(Settings):
@@ -37,6 +122,12 @@ class TrainerSettings(Settings):
         "than the memory of one. Losses that compare the utterances of a batch with each other need 1.",
     )
     optimizer: OptimizerSettings = Field(OptimizerSettings(), description="The optimizer.")
+    schedule: ScheduleSettings = Field(ScheduleSettings(), description="How learning rates change.")
+    average: AverageSettings | None = Field(
+        None,
+        description="Average the weights; the averaged ones are scored, choose the epoch and are saved, while training "
+        "goes on with its own. null: no average.",
+    )
     clip_norm: float | None = Field(None, gt=0, description="Scale gradients down to this total norm; null never does.")
     patience: int | None = Field(
         None,
@@ -65,6 +156,14 @@ class TrainerSettings(Settings):
         description="Arithmetic of the matrix products: fp32, bf16 (autocast), and on CUDA tf32 or fp16 (autocast with "
         "a scaled loss). auto: bf16 on a GPU that has it, else fp32. Weights and losses are float32 in all of them.",
     )
+
+    @model_validator(mode="after")
+    def _average_begins(self) -> "TrainerSettings":
+        if self.average is not None and self.average.start_epoch > self.epochs:
+            raise ValueError(
+                f"average.start_epoch must be at most epochs, {self.epochs} (got {self.average.start_epoch})"
+            )
+        return self
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -46,7 +46,8 @@ def describe(settings: type[BaseModel], prefix: str = "") -> Iterator[FieldText]
         yield FieldText(f"{prefix}{name}", accepts, default, field.description or "")
         for nested in get_args(field.annotation):
             if isinstance(nested, type) and issubclass(nested, BaseModel):
-                yield from describe(nested, f"{prefix}{name}.")
+                key = "NAME." if get_origin(field.annotation) is dict else ""
+                yield from describe(nested, f"{prefix}{name}.{key}")
 
 
 def in_yaml(value: object) -> str:

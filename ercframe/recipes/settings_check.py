@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -83,6 +83,8 @@ def _finding(model: type[Settings], key: str, root: Node, path: tuple[str, ...],
 
 def _keys_beside(annotation: Any, path: tuple[str, ...]) -> tuple[str, ...]:
     """The keys that could stand where the last of ``path`` does."""
+    if get_origin(annotation) is dict:  # its keys are free
+        return _keys_beside(get_args(annotation)[1], path[1:])
     models = _models(annotation)
     if len(path) <= 1:
         return tuple(name for model in models for name in model.model_fields)

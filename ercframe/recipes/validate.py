@@ -37,7 +37,9 @@ def check(tree: Node, registry: Registry) -> tuple[Checked | None, list[Finding]
     slots = {kind: checker.required_slot(tree, kind) for kind in SINGLE_SLOTS}
     transforms = checker.transforms(tree)
     losses = checker.losses(tree)
-    checker.accumulation(tree, frame, losses)
+    if frame is not None:
+        checker.accumulation(tree, frame, losses)
+        checker.plateau(tree, frame)
     if checker.findings or frame is None:
         return None, checker.findings
     complete = {kind: slot for kind, slot in slots.items() if slot}
@@ -119,16 +121,26 @@ class _Checker:
         slots = {name: self.loss(name, child) for name, child in named.items()}
         return {name: slot for name, slot in slots.items() if slot}
 
-    def accumulation(self, tree: Node, frame: Frame | None, losses: Mapping[str, LossSlot]) -> None:
+    def accumulation(self, tree: Node, frame: Frame, losses: Mapping[str, LossSlot]) -> None:
         """Refuse steps of several batches where a loss compares the utterances of one with each other."""
         coupled = [f"'{name}'" for name, slot in losses.items() if _couples_rows(slot)]
-        if frame is None or frame.trainer.accumulate == 1 or not coupled:
+        if frame.trainer.accumulate == 1 or not coupled:
             return
         message = (
             f"must be 1 where a loss compares the utterances of a batch with each other, as {', '.join(coupled)} does "
             f"(got {frame.trainer.accumulate}); a larger trainer.batch_dialogues shows it more of them"
         )
         self.add(tree.children["trainer"].children["accumulate"], "trainer.accumulate", message)
+
+    def plateau(self, tree: Node, frame: Frame) -> None:
+        """Refuse a schedule that reads dev where there is none."""
+        if frame.trainer.schedule.name == "plateau" and frame.protocol.name == "paper":
+            message = (
+                "must not be plateau under protocol 'paper', which has no dev to look at; "
+                "constant, linear, cosine and one_cycle look at no score"
+            )
+            name = tree.children["trainer"].children["schedule"].children["name"]
+            self.add(name, "trainer.schedule.name", message)
 
     def loss(self, name: str, node: Node) -> LossSlot | None:
         key = f"losses.{name}"

@@ -180,4 +180,4 @@ def _trained(experiment: Experiment, seed: int) -> float:
     state = new_state(experiment, seed, device)
     fit(state, experiment)
     size, classes = recipe.trainer.batch_dialogues, len(experiment.info.labels)
-    return score(state.learner, experiment.splits.test, size, device, classes).accuracy
+    return score(state.scored, experiment.splits.test, size, device, classes).accuracy

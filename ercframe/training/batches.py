@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -32,6 +33,16 @@ def make_batch(experiment: Experiment, chosen: Sequence[int], generator: torch.G
     for transform in experiment.transforms:
         batch = transform.forward(batch, generator)
     return batch
+
+
+def batches_in_epoch(experiment: Experiment) -> int:
+    """How many batches :func:`training_batches` gives."""
+    return math.ceil(len(experiment.splits.train) / experiment.loaded.recipe.trainer.batch_dialogues)
+
+
+def steps_in_epoch(experiment: Experiment) -> int:
+    """How many groups of ``trainer.accumulate`` batches that makes."""
+    return math.ceil(batches_in_epoch(experiment) / experiment.loaded.recipe.trainer.accumulate)
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ercframe.metrics import Scores
 
@@ -18,7 +18,7 @@ class Epoch:
         terms: each loss term, unweighed, in nats per counted row of the epoch.
         dev, test: scores; None where the protocol does not score them after each epoch.
         seconds: how long training and scoring took.
-        learning_rates: with which it ended, of each of the optimizer's groups of parameters.
+        learning_rates: of its last step, by the names of the optimizer's groups of parameters.
     """
 
     number: int
@@ -27,7 +27,7 @@ class Epoch:
     dev: Scores | None
     test: Scores | None
     seconds: float
-    learning_rates: tuple[float, ...] = ()
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 class Choice:

@@ -14,10 +14,12 @@ from ercframe.metrics import Scores
 from ercframe.settings import TrainerSettings
 from ercframe.tensors import Batch
 from ercframe.training.anomaly import OperationError
-from ercframe.training.batches import grouped, training_batches
+from ercframe.training.batches import grouped, steps_in_epoch, training_batches
 from ercframe.training.divergence import diverged
 from ercframe.training.epoch import Epoch
+from ercframe.training.optimizer import learning_rates
 from ercframe.training.parallel import ParallelStep
+from ercframe.training.schedule import Schedule
 from ercframe.training.share import shares
 from ercframe.training.state import TrainingState
 from ercframe.training.step import Step
@@ -60,10 +62,11 @@ def fit(
     caretaker = caretaker or Caretaker()
     parts = (state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
     step = make_step(*parts) if state.ranks.alone else ParallelStep(*parts, state.ranks)
+    schedule = Schedule.of(experiment)
     while not is_over(state, settings):
         started = time.perf_counter()
         try:
-            train_epoch(state, step, experiment, caretaker)
+            train_epoch(state, step, schedule, experiment, caretaker)
         except NotFiniteError as error:
             raise diverged(state, experiment, error.batch, error.terms) from error
         except OperationError as error:
@@ -77,7 +80,7 @@ def fit(
             if state.is_finite():
                 raise
             raise diverged(state, experiment, state.tally.batches - 1, ()) from error  # its loss was the last read
-        seconds, rates = time.perf_counter() - started, tuple(group["lr"] for group in state.optimizer.param_groups)
+        seconds, rates = time.perf_counter() - started, learning_rates(state.optimizer)
         epoch = Epoch(len(state.epochs) + 1, loss, terms, dev, test, seconds, rates)
         with caretaker.undivided():
             caretaker.epoch_done(epoch, state.end_epoch(epoch))
@@ -90,7 +93,9 @@ def is_over(state: TrainingState, settings: TrainerSettings) -> bool:
     return done >= settings.epochs or bool(out_of_patience)
 
 
-def train_epoch(state: TrainingState, step: Step, experiment: Experiment, caretaker: Caretaker) -> None:
+def train_epoch(
+    state: TrainingState, step: Step, schedule: Schedule, experiment: Experiment, caretaker: Caretaker
+) -> None:
     """Train on the batches that are left of the epoch at hand.
 
     Raises:
@@ -98,11 +103,16 @@ def train_epoch(state: TrainingState, step: Step, experiment: Experiment, careta
     """
     state.learner.train()
     state.begin_epoch()
+    size, steps = experiment.loaded.recipe.trainer.accumulate, steps_in_epoch(experiment)
     left = islice(_batches(state, experiment), state.tally.batches, None)
-    for batches in grouped(left, experiment.loaded.recipe.trainer.accumulate):
+    for number, batches in enumerate(grouped(left, size), state.tally.batches // size):
         with caretaker.undivided():
+            schedule.set_rates(state.optimizer, len(state.epochs) * steps + number, state.epochs)
             for terms in step([batch.to(state.device, non_blocking=True) for batch in batches]):
                 state.tally.add(terms)
+            if state.average is not None:
+                last = number == steps - 1
+                state.average.step_done(state.learner, len(state.epochs) + 1, last, step.has_scored(batches))
             if state.tally.waiting >= READ_EVERY:
                 state.tally.read()
             caretaker.batch_done()
@@ -120,6 +130,6 @@ def _scores(state: TrainingState, experiment: Experiment) -> tuple[Scores | None
     recipe, splits = experiment.loaded.recipe, experiment.splits
     arguments = (recipe.trainer.batch_dialogues, state.device, len(experiment.info.labels), state.ranks)
     with state.precision.autocast():
-        dev = score(state.learner, splits.dev, *arguments) if splits.dev else None
-        test = score(state.learner, splits.test, *arguments) if recipe.protocol.show_gap else None
+        dev = score(state.scored, splits.dev, *arguments) if splits.dev else None
+        test = score(state.scored, splits.test, *arguments) if recipe.protocol.show_gap else None
     return dev, test

@@ -14,6 +14,7 @@ from ercframe.build import Experiment
 from ercframe.metrics import Scores
 from ercframe.model import Learner
 from ercframe.ranks import ALONE, Ranks
+from ercframe.training.average import Average
 from ercframe.training.epoch import Choice, Epoch
 from ercframe.training.optimizer import make_optimizer
 from ercframe.training.precision import Precision
@@ -40,6 +41,7 @@ class TrainingState:
         choice: which epoch is the best so far.
         precision: of training and scoring.
         ranks: the processes that train together. What changes is the same on all of them but for random numbers.
+        average: of the weights, where there is to be one.
 
     Attributes:
         epochs: those that were finished.
@@ -58,9 +60,10 @@ class TrainingState:
         choice: Choice,
         precision: Precision,
         ranks: Ranks = ALONE,
+        average: Average | None = None,
     ) -> None:
         self.learner, self.optimizer, self.choice, self.precision = learner, optimizer, choice, precision
-        self.ranks = ranks
+        self.ranks, self.average = ranks, average
         self.epochs: list[Epoch] = []
         self.best: dict[str, Tensor] = {}
         self.tally = Tally()
@@ -70,11 +73,18 @@ class TrainingState:
         self.scaler = precision.scaler()
         if self.scaler.is_enabled():
             self.register("scaler", self.scaler)
+        if average is not None:
+            self.register("average", average)
 
     @property
     def device(self) -> torch.device:
         """Where the learner is."""
         return next(self.learner.parameters()).device
+
+    @property
+    def scored(self) -> Learner:
+        """What is scored, chosen by and kept: averaged weights once there are any, else those in training."""
+        return self.average.learner if self.average and self.average.count else self.learner
 
     def register(self, name: str, thing: Stateful) -> None:
         """Save and restore ``thing`` with the rest.
@@ -100,7 +110,7 @@ class TrainingState:
         self._epoch_began = self.generator.get_state()
         is_best = self.choice.take(epoch)
         if is_best:
-            self.best = {name: x.detach().clone() for name, x in self.learner.state_dict().items()}
+            self.best = {name: x.detach().clone() for name, x in self.scored.state_dict().items()}
         return is_best
 
     def is_finite(self) -> bool:
@@ -167,7 +177,9 @@ def new_state(experiment: Experiment, seed: int, device: torch.device, ranks: Ra
         torch.manual_seed(int(own))
     choice = Choice("test" if recipe.protocol.name == "paper" else "dev", recipe.protocol.monitor)
     precision = Precision.choose(recipe.trainer.precision, device)
-    return TrainingState(learner, make_optimizer(recipe.trainer.optimizer, learner), seed, choice, precision, ranks)
+    average = Average(recipe.trainer.average, learner) if recipe.trainer.average else None
+    optimizer = make_optimizer(recipe.trainer.optimizer, learner)
+    return TrainingState(learner, optimizer, seed, choice, precision, ranks, average)
 
 
 def new_learner(experiment: Experiment, seed: int, device: torch.device) -> Learner:
@@ -192,8 +204,7 @@ def restore_random_state(state: Mapping[str, Any], device: torch.device) -> None
 
 
 def _epoch(found: Mapping[str, Any]) -> Epoch:
-    rates = tuple(found.get("learning_rates", ()))  # states of earlier versions have none
-    return Epoch(**{**found, "dev": _scores(found["dev"]), "test": _scores(found["test"]), "learning_rates": rates})
+    return Epoch(**{**found, "dev": _scores(found["dev"]), "test": _scores(found["test"])})
 
 
 def _scores(found: Mapping[str, Any] | None) -> Scores | None:

@@ -126,6 +126,39 @@ def test_how_often_states_are_saved_changes_nothing(recipe, undisturbed, tmp_pat
     assert found == expected
 
 
+OPTIONS = {
+    "one_cycle": ["trainer.schedule.name=one_cycle"],
+    "plateau": ["trainer.schedule={name: plateau, patience: 0}"],
+    "groups": ["trainer.optimizer={weight_decay: 0.1, decay_biases: false, groups: {encoder: {lr: 1e-3}}}"],
+    "accumulate": ["trainer.accumulate=2"],
+    "ema": ["trainer.average={name: ema, decay: 0.8}"],
+    "swa": ["trainer.average={name: swa, start_epoch: 2}"],
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been_with_each_option(recipe, tmp_path, option):
+    """Killed by itself after the fourth step, in a process of its own; resumed in this one."""
+    arguments = [str(recipe), *OPTIONS[option], "protocol.seeds=1"]
+    child = os.fork()
+    if child == 0:
+        saves = []
+        save = seed_run.SeedRun.save
+
+        def save_and_die(self):
+            save(self)
+            saves.append(1)
+            if len(saves) == 4:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        seed_run.SeedRun.save = save_and_die
+        os._exit(run_app(["run", *arguments, "--out", str(tmp_path / "killed")]))
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert run_app(["run", str(run_in(tmp_path / "killed")), "--resume"]) == 0
+    assert run_app(["run", *arguments, "--out", str(tmp_path / "whole")]) == 0
+    assert contents(run_in(tmp_path / "killed")) == contents(run_in(tmp_path / "whole"))
+
+
 @pytest.mark.slow
 def test_fifty_deaths_at_random_moments(recipe, undisturbed, tmp_path):
     died = deaths(recipe, undisturbed, tmp_path, kills=13, wanted=50)

@@ -1,6 +1,7 @@
 """A training state: saved after any batch, restored elsewhere, it goes on bit for bit."""
 
 import copy
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,6 @@ import yaml
 
 from ercframe import recipes
 from ercframe.build import assemble
-from ercframe.training import loop
 from ercframe.training.loop import fit
 from ercframe.training.state import new_state
 from ercframe.training.step import Step
@@ -45,9 +45,19 @@ class StopHereError(Exception):
 
 
 @pytest.fixture
-def experiment(tmp_path):
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    return assemble(recipes.load(tmp_path / "tiny.yaml"))
+def changed(tmp_path):
+    """Assemble a variation of a tiny recipe."""
+
+    def make(*overrides):
+        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+        return assemble(recipes.load(tmp_path / "tiny.yaml", overrides))
+
+    return make
+
+
+@pytest.fixture
+def experiment(changed):
+    return changed()
 
 
 def ended(state):
@@ -57,7 +67,33 @@ def ended(state):
 
 
 @pytest.mark.parametrize("batches", range(10))
-def test_it_goes_on_bit_for_bit_after_any_batch(experiment, monkeypatch, batches):
+def test_it_goes_on_bit_for_bit_after_any_batch(experiment, batches):
+    broken_off, other = goes_on_bit_for_bit(experiment, batches)
+    assert 3 * broken_off[0] + broken_off[1] == batches
+    assert not other.extras
+
+
+GROUPS = "trainer.optimizer={groups: {encoder: {lr: 1e-3}, losses: {lr: 0.1}}, decay_biases: false, weight_decay: 0.1}"
+OPTIONS = {
+    "linear": ["trainer.schedule={name: linear, warmup_steps: 3}"],
+    "cosine": ["trainer.schedule={name: cosine, warmup_share: 0.3}"],
+    "one_cycle": ["trainer.schedule.name=one_cycle"],
+    "plateau": ["trainer.schedule={name: plateau, patience: 0, factor: 0.3}"],
+    "groups": [GROUPS, "losses={aux: {type: self_distillation}}", "fusion.type=gated"],
+    "accumulate": ["trainer.accumulate=2"],
+    "ema": ["trainer.average={name: ema, decay: 0.8}"],
+    "swa": ["trainer.average={name: swa, start_epoch: 2}"],
+}
+
+
+@pytest.mark.parametrize("steps", [2, 4, 6])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_goes_on_bit_for_bit_with_each_option(changed, option, steps):
+    goes_on_bit_for_bit(changed(*OPTIONS[option]), steps)
+
+
+def goes_on_bit_for_bit(experiment, steps):
+    """Break off after so many steps and go on elsewhere; where it broke off (epochs, batches), and what went on."""
     whole = new_state(experiment, 0, CPU)
     fit(whole, experiment)
     weights, epochs, drawn = ended(whole)
@@ -66,18 +102,15 @@ def test_it_goes_on_bit_for_bit_after_any_batch(experiment, monkeypatch, batches
         calls = 0
 
         def __call__(self, group):
-            if Stopping.calls == batches:
+            if Stopping.calls == steps:
                 raise StopHereError
             Stopping.calls += 1
             return super().__call__(group)
 
     broken_off = new_state(experiment, 0, CPU)
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "Step", Stopping)
-        try:
-            fit(broken_off, experiment)
-        except StopHereError:
-            assert len(broken_off.epochs) * 3 + broken_off.tally.batches == batches
+    with suppress(StopHereError):
+        fit(broken_off, experiment, make_step=Stopping)
+    place = len(broken_off.epochs), broken_off.tally.batches
     saved = copy.deepcopy(broken_off.state_dict())
     other = new_state(experiment, 1, CPU)
     other.load_state_dict(saved)
@@ -86,6 +119,8 @@ def test_it_goes_on_bit_for_bit_after_any_batch(experiment, monkeypatch, batches
     assert all(torch.equal(a, b) for a, b in zip(weights, again[0], strict=True))
     assert again[1:] == (epochs, drawn)
     assert other.choice.number == whole.choice.number
+    assert all(torch.equal(x, other.best[name]) for name, x in whole.best.items())
+    return place, other
 
 
 def test_whatever_is_registered_is_saved_with_it(experiment):
