@@ -34,6 +34,9 @@ def evaluate(
         str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1; as in the recipe if left out.")
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result here, too.")] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw what --context and --robustness find.")
+    ] = None,
     trust_plugins: Annotated[
         bool, typer.Option("--trust-plugins", help="Run the code of the plugin files in the run folder.")
     ] = False,
@@ -48,12 +51,15 @@ def evaluate(
     from rich.console import Console
 
     from ercframe.cli.data import working
+    from ercframe.errors import InputError
     from ercframe.evaluation import Evaluation
     from ercframe.files import write_json
     from ercframe.loading import TrainedRun
     from ercframe.report.evaluation_table import evaluation_table
     from ercframe.training.device import choose_device
 
+    if svg and not (context or robustness):
+        raise InputError("--svg draws what --context or --robustness finds: add one of them, or both")
     trained = TrainedRun.open(run, trust_plugins=trust_plugins, plugin_files=plugin or [])
     wanted = Evaluation.of(trained, split=split, seed=seed, drop=drop or [], robustness=robustness, context=context)
     named = trained.loaded.recipe.trainer.device
@@ -62,6 +68,10 @@ def evaluate(
         found = wanted.run(where, on_step)
     for path in (run / "evaluation.json", *([json] if json else [])):
         write_json(path, found)
+    if svg:
+        from ercframe.report.evaluation_plot import draw_evaluation
+
+        draw_evaluation(found, svg)
     console = Console()
     console.print(evaluation_table(found))
     console.print(f"written to {run / 'evaluation.json'}", markup=False, highlight=False, soft_wrap=True)

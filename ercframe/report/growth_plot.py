@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ercframe.files import write_atomically
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73")
-"""Of Okabe and Ito (2008), which people who are colour-blind can tell apart; markers differ, too."""
-MARKERS = ("o", "s", "^")
+from ercframe.report.palette import COLOURS, MARKERS
 
 
 def draw_growth(found: Mapping[str, Any], path: Path) -> None:
