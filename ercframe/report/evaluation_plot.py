@@ -59,7 +59,7 @@ def _draw_context(views: Sequence[Mapping[str, Any]], axes: Axes) -> None:
 
 def _draw_flipped(views: Sequence[Mapping[str, Any]], axes: Axes) -> None:
     _draw_views(views, lambda view: view["flipped"], axes)
-    axes.set_ylabel("predictions unlike the whole dialogue's, %")
+    axes.set_ylabel("flipped predictions, %")
     axes.set_ylim(bottom=0)
 
 

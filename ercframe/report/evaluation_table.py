@@ -81,7 +81,7 @@ def _calibration(found: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     rows = [("as they are", found["as_is"])]
     if temperature := found["temperature"]:
-        rows.append((f"at the temperature fitted on dev, {_plain(temperature['over_seeds'], 2)}", found["scaled"]))
+        rows.append((f"T = {_plain(temperature['over_seeds'], 2)}, fitted on dev", found["scaled"]))
     for name, measured in rows:
         table.add_row(name, *(_plain(measured["over_seeds"][key]) for key in ("ece", "nll", "brier")))
     return table

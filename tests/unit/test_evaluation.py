@@ -4,12 +4,14 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 from small_corpus import bundle, edited
 
 from ercframe import recipes
 from ercframe.build import assemble
+from ercframe.calibration import fit_temperature, recorded
 from ercframe.cli.app import run_app
 from ercframe.execute import execute
 
@@ -23,6 +25,7 @@ RECIPE = {
     "trainer": {"epochs": 2, "batch_dialogues": 4, "device": "cpu"},
     "protocol": {"seeds": 2},
 }
+EMOTIONS = ("happy", "sad", "neutral", "angry")
 HEADLINE = ("weighted_f1", "accuracy", "macro_f1")
 
 
@@ -121,9 +124,67 @@ def test_the_same_twice(run):
     assert found(run, "--robustness", "--seed", "0") == found(run, "--robustness", "--seed", "0")
 
 
+def test_what_scores_are_made_of(run, capsys):
+    evaluation = found(run)
+    full = evaluation["full"]
+    for name in HEADLINE:
+        entry = evaluation["scores"][name]
+        assert entry["value"] == pytest.approx(full["over_seeds"][name]["mean"], abs=1e-6)
+        assert entry["std"] == pytest.approx(full["over_seeds"][name]["std"], abs=1e-6)
+        assert entry["low"] <= entry["value"] <= entry["high"]
+    assert evaluation["confusion"] == np.sum([seed["confusion"] for seed in full["seeds"]], axis=0).tolist()
+    for by in {one["by"] for one in evaluation["slices"]}:
+        assert sum(one["turns"] for one in evaluation["slices"] if one["by"] == by) == evaluation["turns"]
+    counts = [row["count"] for row in evaluation["calibration"]["as_is"]["reliability"]]
+    assert sum(counts) == 2 * evaluation["turns"]
+    assert len(evaluation["calibration"]["temperature"]["seeds"]) == 2
+    shown = capsys.readouterr().out
+    for title in ("Slices", "Most confused", "Calibration", "fitted on dev"):
+        assert title in " ".join(shown.split())
+
+
+def test_the_temperature_is_that_with_which_a_run_predicts(run):
+    fitted = found(run)["calibration"]["temperature"]["seeds"]
+    for seed, temperature in enumerate(fitted):
+        rows = [json.loads(line) for line in (run / f"seed-{seed}" / "predictions.jsonl").read_text().splitlines()]
+        probability, label = recorded([row for row in rows if row["split"] == "dev"], EMOTIONS)
+        assert temperature == pytest.approx(fit_temperature(probability, label), rel=1e-3)
+
+
+def test_nothing_is_fitted_on_what_is_scored(run, tmp_path):
+    assert found(run, "--split", "dev")["calibration"]["temperature"] is None
+    paper = train(tmp_path, protocol={"name": "paper", "seeds": 1})
+    assert found(paper)["calibration"]["scaled"] is None
+
+
+def test_context_of_a_model_without_one(run, tmp_path, capsys):
+    evaluation = found(run, "--context", "--svg", str(tmp_path / "plot.svg"))
+    views = evaluation["context"]["views"]
+    assert [(v["past"], v["future"]) for v in views[:10]] == [
+        (past, future) for future in (False, True) for past in (0, 1, 3, 5, "all")
+    ]
+    assert [(v["speakers"], v["order"]) for v in views[10:]] == [("own", "kept"), ("all", "shuffled")]
+    assert {v["flipped"]["value"] for v in views} == {v["difference"]["value"] for v in views} == {0.0}
+    assert (views[0]["turns"], views[9]["turns"]) == (1, views[11]["turns"])
+    assert "with some of the turns around it" in capsys.readouterr().out
+    drawn = (tmp_path / "plot.svg").read_text()
+    assert "turns shown before the utterance" in drawn
+    assert "GENERATED DATA" in drawn
+
+
+def test_context_of_a_model_that_listens(tmp_path):
+    trainer = RECIPE["trainer"] | {"epochs": 6, "optimizer": {"name": "adam", "lr": 0.03}}
+    run = train(tmp_path, encoder={"type": "bilstm", "hidden": 8}, trainer=trainer, protocol={"seeds": 1})
+    views = found(run, "--context", "--robustness", "--svg", str(tmp_path / "plot.svg"))["context"]["views"]
+    assert views[9]["flipped"]["value"] == 0
+    assert any(view["flipped"]["value"] > 0 for view in views)
+    assert "noise, in deviations of a feature" in (tmp_path / "plot.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--svg", "plot.svg"], "--svg draws what --context or --robustness finds: add one of them, or both"),
         (
             ["--drop", "audoi"],
             "--drop must name modalities of the run, text, audio (got 'audoi'; did you mean 'audio'?)",
