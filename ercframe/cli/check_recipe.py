@@ -50,6 +50,8 @@ def _told(experiment: Experiment, found: Preflight) -> Iterator[str]:
     widths = ", ".join(f"{name} {width}" for name, width in info.modalities.items())
     patience = "" if trainer.patience is None else f", fewer after {trainer.patience} without a better one"
     batch = f"batches of {_counted(trainer.batch_dialogues, 'dialogue')}"
+    if trainer.accumulate > 1:
+        batch += f", {trainer.accumulate} in a step"
     parts = ", ".join(f"{slot} {count:,}" for slot, count in found.parameters.items() if count)
     yield f"{recipe.name} can be trained."
     yield f"  data        {info.name}: {widths}; {len(info.labels)} emotions"

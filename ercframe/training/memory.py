@@ -29,7 +29,8 @@ def memory_explained(recipe: Recipe) -> Iterator[None]:
         cause = (str(error).splitlines() or ["MemoryError"])[0]
         raise RunError(
             f"there must be enough memory to train '{recipe.name}' (got: {cause})\n"
-            f"What needs less: a smaller trainer.batch_dialogues (now {recipe.trainer.batch_dialogues}), a smaller "
+            f"What needs less: a smaller trainer.batch_dialogues (now {recipe.trainer.batch_dialogues}), "
+            f"which trainer.accumulate can make up for, a smaller "
             f"width in encoder '{recipe.encoder.name}', or on a GPU trainer.precision=bf16 "
             f"(now {recipe.trainer.precision})."
         ) from error

@@ -34,7 +34,8 @@ def test_out_of_memory_says_what_to_change(fill):
     expected = pytest.raises(RunError, match=r"enough memory to train 'mine' \(got: .+\)\nWhat needs less")
     with expected as told, memory_explained(RECIPE):
         fill()
-    assert "a smaller trainer.batch_dialogues (now 16), a smaller width in encoder 'bilstm'" in str(told.value)
+    assert "a smaller trainer.batch_dialogues (now 16), which trainer.accumulate can make up for" in str(told.value)
+    assert "a smaller width in encoder 'bilstm'" in str(told.value)
     assert "trainer.precision=bf16 (now fp32)" in str(told.value)
 
 
