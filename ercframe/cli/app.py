@@ -13,7 +13,22 @@ from typing import Annotated
 import typer
 
 from ercframe import __version__
-from ercframe.cli import ablate, bench, check, compare, components, data, doctor, eval, new, predict, report, run, score
+from ercframe.cli import (
+    ablate,
+    bench,
+    check,
+    compare,
+    components,
+    data,
+    doctor,
+    eval,
+    export,
+    new,
+    predict,
+    report,
+    run,
+    score,
+)
 from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
 from ercframe.signals import Terminated
@@ -53,7 +68,7 @@ def _root(
     """Multimodal emotion recognition in conversations, composed of plugins."""
 
 
-for module in (run, ablate, eval, report, score, compare, predict, check, bench, components, data, new, doctor):
+for module in (run, ablate, eval, report, score, compare, predict, export, check, bench, components, data, new, doctor):
     module.register(app)
 
 

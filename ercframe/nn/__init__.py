@@ -5,6 +5,7 @@ from ercframe.nn.class_weights import ClassWeights, class_weights, scored_weight
 from ercframe.nn.dropout import Dropout, dropout
 from ercframe.nn.feed_forward import FeedForward
 from ercframe.nn.frozen import Frozen
+from ercframe.nn.lstm_by_steps import lstm_by_steps
 from ercframe.nn.matching_attention import MatchingAttention
 from ercframe.nn.positions import sinusoidal_positions
 from ercframe.nn.precision import at_least_float32, without_autocast
@@ -25,6 +26,7 @@ __all__ = [
     "at_least_float32",
     "class_weights",
     "dropout",
+    "lstm_by_steps",
     "scored_weight",
     "sinusoidal_positions",
     "speaker_rows",

@@ -37,7 +37,7 @@ class StepOrder:
         """
         if not layout.has_known_sizes:
             raise NotImplementedError(
-                "recurrent networks go from turn to turn, and PyTorch exports such steps for one number of turns only"
+                "it goes from turn to turn in Python, and PyTorch exports that for one number of turns only"
             )
         counts = tuple(sum(size > step for size in layout.sizes) for step in range(layout.longest))
         rank_B = layout.lengths.argsort(descending=True, stable=True).argsort()

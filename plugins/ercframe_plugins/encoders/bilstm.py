@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ercframe import ComponentConfig, Context, DatasetInfo, Encoder, Layout, Stream, Streams, StreamSpec, hookimpl
-from ercframe.nn import MatchingAttention, StepOrder
+from ercframe.nn import MatchingAttention, StepOrder, lstm_by_steps
 
 # Shape letters: N utterances, D features.
 
@@ -29,6 +29,8 @@ class BiLSTM(nn.Module):
 
     def forward(self, x_ND: Tensor, layout: Layout) -> Tensor:
         """Both directions of the last layer, side by side."""
+        if not layout.has_known_sizes:
+            return lstm_by_steps(self.lstm, x_ND)
         order = StepOrder.of(layout)
         y, _ = self.lstm(order.pack(x_ND))
         return order.unpack(y)
