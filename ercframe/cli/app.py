@@ -28,7 +28,7 @@ from ercframe.cli import (
     report,
     run,
     score,
-)
+), bench, check, compare, components, data, doctor, eval, new, predict, report, run, score, sweep
 from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
 from ercframe.signals import Terminated
@@ -68,7 +68,7 @@ def _root(
     """Multimodal emotion recognition in conversations, composed of plugins."""
 
 
-for module in (run, ablate, eval, report, score, compare, predict, export, check, bench, components, data, new, doctor):
+for module in (run, sweep, eval, report, score, compare, predict, export, check, bench, components, data, new, doctor):
     module.register(app)
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
-from ercframe.report.sweep_table import sweep_table
+from ercframe.comparison import compare, open_runs
+from ercframe.errors import InputError
+from ercframe.recipes.ablations import FULL
+from ercframe.report.comparison_files import write_comparison
+from ercframe.report.comparison_table import comparison_table
+from ercframe.report.sweep_table import left_rows, score_rows
 from ercframe.report.table import SHORT, percent
+from ercframe.sweep.ablations import ablations
 from ercframe.sweep.drive import Listed, Sweep
-from ercframe.sweep.engine import processors
+from ercframe.sweep.engine import Engine, processors
 from ercframe.sweep.folder import SweepFolder
+from ercframe.sweep.grid import grid
 from ercframe.sweep.local import LocalEngine
-from ercframe.sweep.plan import Trial
+from ercframe.sweep.plan import Changes, Source, Trial, plan, without_repeats
 
 EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": 75, "interrupted": 130}
 
@@ -22,7 +31,7 @@ EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": 75, "interrupted": 13
 class ConsoleWatcher:
     """Prints a line when a trial starts and when it ends."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int) -> None:
         self.total, self.count = total, 0
 
     def reused(self, trial: Trial) -> None:
@@ -36,8 +45,97 @@ class ConsoleWatcher:
     def ended(self, trial: Trial, row: Mapping[str, Any]) -> None:
         """Say how it ended, and how many have."""
         self.count += 1
-        of = f"/{self.total}" if self.total else ""
-        typer.echo(f"[{self.count}{of}] {trial.name}: {row['status']}{_scored(row)}")
+        typer.echo(f"[{self.count}/{self.total}] {trial.name}: {row['status']}{_scored(row)}")
+
+
+@dataclass(frozen=True)
+class How:
+    """On what to train, and whether to try again what failed."""
+
+    jobs: int = 1
+    retry_failed: bool = False
+    engine: str = "local"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self) -> tuple[Engine, int | None]:
+        """The engine, and how many threads a trial has; None for PyTorch's own choice."""
+        return LocalEngine(self.jobs), None if self.jobs == 1 else max(1, processors() // self.jobs)
+
+
+def ablate(source: Source, only: Sequence[str], out: Path, name: str | None, how: How) -> int:
+    """Train a recipe and its ablations and compare them; the exit code."""
+    loaded = source.load({})
+    _say(loaded.notices)
+    settings, notices = ablations(source, only)
+    _say(notices)
+    trials = _planned(source, settings)
+    folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-ablations"))
+    return _train(folder, trials, {"kind": "ablation", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
+
+
+def sweep(source: Source, axes: Sequence[str], out: Path, name: str | None, how: How) -> int:
+    """Train every combination of a grid; the exit code."""
+    settings = grid(axes)
+    loaded = source.load({})
+    _say(loaded.notices)
+    trials = _planned(source, settings)
+    folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-sweep"))
+    return _train(folder, trials, {"kind": "grid", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
+
+
+def resume(path: Path, how: How) -> int:
+    """Go on with the sweep in a folder, as it was begun; the exit code.
+
+    Raises:
+        InputError: there is none, or its trials would no longer be the same.
+    """
+    folder = SweepFolder(path)
+    found = folder.read()
+    if not found:
+        raise InputError(f"--resume needs the folder of a sweep ({path} has no sweep.json)")
+    source = Source.of_json(found["source"])
+    trials = plan(source, {entry["name"]: entry["changes"] for entry in found["trials"]})
+    changed = [t.name for t, entry in zip(trials, found["trials"], strict=True) if t.key != entry["key"]]
+    if changed:
+        raise InputError(
+            f"the sweep in {path} cannot be gone on with: the recipe, a plugin or the data of {len(changed)} of its "
+            f"{len(trials)} trials changed, such as {changed[0]}",
+            help="Put back what was changed, or begin it again with the command that began it.",
+        )
+    return _train(folder, trials, {key: found[key] for key in ("kind", "recipe", "source")}, how)
+
+
+def _planned(source: Source, settings: Mapping[str, Changes]) -> list[Trial]:
+    trials, repeats = without_repeats(plan(source, settings))
+    _say(repeats)
+    return trials
+
+
+def _train(folder: SweepFolder, trials: Sequence[Trial], about: Mapping[str, Any], how: How) -> int:
+    engine, threads = how.make()
+    trainer = Sweep(folder, engine, about, ConsoleWatcher(len(trials)), threads, how.retry_failed)
+    status = trainer.run(Listed(trials), trials)
+    console, rows = Console(), trainer.rows()
+    compared = _compared(folder, rows) if about["kind"] == "ablation" else None
+    console.print(comparison_table(compared) if compared else score_rows(about["recipe"], rows))
+    console.print(left_rows(rows))
+    typer.echo(f"sweep folder: {folder.path}")
+    return EXIT_CODES[status]
+
+
+def _compared(folder: SweepFolder, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Every ablation that is finished tested against the full recipe, which the folder keeps; None where nothing is."""
+    done = {row["name"]: folder.path / row["folder"] for row in rows if row["result"]}
+    if FULL not in done or len(done) == 1:
+        return None
+    try:
+        # What is left out may be a part of the data, such as a modality: the turns must be the same, nothing else.
+        found = compare(open_runs(list(done.values())), names=list(done), other_data=True)
+    except InputError as error:  # such as an ablation that changes the labels
+        _say([f"no comparison: {error}"])
+        return None
+    write_comparison(found, folder.path, {})
+    return found
 
 
 def _scored(row: Mapping[str, Any]) -> str:
@@ -48,20 +146,6 @@ def _scored(row: Mapping[str, Any]) -> str:
     return f", {', '.join(shown)}"
 
 
-def train_all(
-    folder: SweepFolder,
-    trials: Sequence[Trial],
-    about: Mapping[str, Any],
-    *,
-    jobs: int,
-    retry_failed: bool,
-    compared_with: str | None = None,
-) -> int:
-    """Train all trials on this machine and show the results; the exit code."""
-    threads = None if jobs == 1 else max(1, processors() // jobs)
-    watcher = ConsoleWatcher(len(trials))
-    sweep = Sweep(folder, LocalEngine(jobs), about, watcher, threads, retry_failed)
-    status = sweep.run(Listed(trials), trials)
-    Console().print(sweep_table(about["recipe"], sweep.rows(), compared_with))
-    typer.echo(f"sweep folder: {folder.path}")
-    return EXIT_CODES[status]
+def _say(notices: Sequence[str]) -> None:
+    for notice in notices:
+        typer.echo(notice, err=True)

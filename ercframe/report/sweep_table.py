@@ -7,55 +7,42 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from ercframe.report.table import GENERATED, SHORT, empty_table, percent
 
 
-def sweep_table(name: str, rows: Sequence[Mapping[str, Any]], compared_with: str | None = None) -> RenderableType:
-    """A row for each trial: mean ± std over its seeds, in percent, and below what did not finish and why.
+def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """A row for each trial that is finished: mean ± std over its seeds, in percent.
 
     Args:
         name: of the recipe.
         rows: the trials of ``sweep.json``.
-        compared_with: the trial to whose score the others' is taken, by the score that chose their epochs.
     """
-    done = [row for row in rows if row["result"]]
-    parts: list[RenderableType] = [_scores(name, done, compared_with)] if done else []
-    left = [row for row in rows if not row["result"]]
-    parts += [Text(f"{row['name']}: {row['status']}{_why(row)}") for row in left]
-    return Group(*parts)
-
-
-def _scores(name: str, rows: Sequence[Mapping[str, Any]], compared_with: str | None) -> Table:
-    results = {row["name"]: row["result"] for row in rows}
+    results = {row["name"]: row["result"] for row in rows if row["result"]}
+    if not results:
+        return Text("No trial is finished.")
     first = next(iter(results.values()))
     monitor, with_dev = first["monitor"], "dev" in first["scores"]
-    table = empty_table(_title(name, first), _caption(rows, with_dev and not compared_with))
+    table = empty_table(_title(name, first), _caption(list(results.values()), with_dev))
     table.add_column("trial", overflow="fold")
     for column in (f"dev\n{SHORT[monitor]}", *(f"test\n{short}" for short in SHORT.values())):
         table.add_column(column, justify="right", no_wrap=True)
-    full = results.get(compared_with or "")
-    if full:
-        table.add_column(f"{SHORT[monitor]} to\n{compared_with}", justify="right", no_wrap=True)
-    best = None if full or not with_dev else max(results, key=lambda name: _mean(results[name], "dev", monitor))
+    best = max(results, key=lambda name: _mean(results[name], "dev", monitor)) if with_dev else None
     for trial, result in results.items():
-        difference = [_difference(result, full, monitor)] if full else []
-        table.add_row(*_cells(trial, result, monitor), *difference, style="bold" if trial == best else None)
+        table.add_row(*_cells(trial, result, monitor), style="bold" if trial == best else None)
     return table
+
+
+def left_rows(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """A line for each trial that is not finished, and why."""
+    return Group(*(Text(f"{row['name']}: {row['status']}{_why(row)}") for row in rows if not row["result"]))
 
 
 def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[str]:
     scores = result["scores"]
     dev = _with_std(scores["dev"][monitor]) if "dev" in scores else "no dev"
     return [escape(trial), dev, *(_with_std(scores["test"][short]) for short in SHORT)]
-
-
-def _difference(result: Mapping[str, Any], full: Mapping[str, Any], monitor: str) -> str:
-    if result is full:
-        return ""
-    return f"{100 * (_mean(result, 'test', monitor) - _mean(full, 'test', monitor)):+.2f}"
 
 
 def _mean(result: Mapping[str, Any], split: str, score: str) -> float:
@@ -73,8 +60,8 @@ def _title(name: str, result: Mapping[str, Any]) -> str:
     return f"{title}\n{GENERATED}" if result["generated"] else title
 
 
-def _caption(rows: Sequence[Mapping[str, Any]], marked: bool) -> str:
-    counts = sorted({len(row["result"]["seeds"]) for row in rows})
+def _caption(results: Sequence[Mapping[str, Any]], marked: bool) -> str:
+    counts = sorted({len(result["seeds"]) for result in results})
     seeds = f"{counts[0]} seed{'s' * (counts[0] != 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     text = f"In percent; mean ± std over {seeds}, with ddof 1."
     return f"{text} Bold: the best on dev, which alone may choose." if marked else text

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ercframe import recipes
 from ercframe.build import Experiment, assemble
@@ -34,6 +35,17 @@ class Source:
         """
         further = [f"{key}={value}" for key, value in changes.items()]
         return recipes.load(self.recipe, [*self.overrides, *further], plugin_files=self.plugin_files, demo=self.demo)
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``sweep.json`` keeps of it."""
+        files = [str(file) for file in self.plugin_files]
+        return {"recipe": self.recipe, "overrides": self.overrides, "plugin_files": files, "demo": self.demo}
+
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any]) -> Source:
+        """What :meth:`as_json` made."""
+        files = tuple(Path(file) for file in found["plugin_files"])
+        return cls(found["recipe"], tuple(found["overrides"]), files, found["demo"])
 
 
 @dataclass(frozen=True)

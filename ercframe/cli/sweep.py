@@ -1,0 +1,118 @@
+"""Commands: ablate and sweep."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ercframe.errors import InputError
+
+
+class EngineName(StrEnum):
+    """What can run trials."""
+
+    local = "local"
+    ray = "ray"
+
+
+Recipe = Annotated[str, typer.Argument(help="A recipe file, or the name of an installed recipe.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Changes that hold for all trials, such as trainer.epochs=40."),
+]
+Seeds = Annotated[int | None, typer.Option("--seeds", min=1, help="Instead of protocol.seeds.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the folder of all runs goes.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Trials at a time; they share the processor's cores.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
+Demo = Annotated[bool, typer.Option("--demo", help="On generated conversations, with the recipe's demo settings.")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
+]
+DEFAULT_OUT = Path("runs")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("ablate")(ablate)
+    app.command("sweep")(sweep)
+
+
+def ablate(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="This ablation, beside the full recipe; repeatable."),
+    ] = None,
+    seeds: Seeds = None,
+    out: Out = DEFAULT_OUT,
+    name: Annotated[
+        str | None, typer.Option("--name", help="What that folder is called; RECIPE-ablations where it is left out.")
+    ] = None,
+    jobs: Jobs = 1,
+    retry_failed: RetryFailed = False,
+    demo: Demo = False,
+    plugin: Plugin = None,
+) -> int:
+    """Train a recipe, and once for everything that its `ablations:` takes out, and compare them.
+
+    The same command again goes on: what is finished is kept, what was interrupted is resumed. Exit 0 when all are
+    done, 1 when one failed, 2 for bad input, 75 when SIGTERM stopped it, 130 when Ctrl-C did.
+    """
+    from ercframe.cli import sweep_run
+    from ercframe.sweep.plan import Source
+
+    source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
+    return sweep_run.ablate(source, only or [], out, name, sweep_run.How(jobs, retry_failed))
+
+
+def sweep(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe file, or the name of an installed recipe; with --resume a sweep's folder.")
+    ],
+    overrides: Overrides = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="KEY=VALUE,VALUE",
+            help="Values to try, items of a YAML list; of several keys every combination; repeatable.",
+        ),
+    ] = None,
+    seeds: Seeds = None,
+    out: Out = DEFAULT_OUT,
+    name: Annotated[
+        str | None, typer.Option("--name", help="What that folder is called; RECIPE-sweep where it is left out.")
+    ] = None,
+    jobs: Jobs = 1,
+    retry_failed: RetryFailed = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the sweep in a folder, as it was begun.")
+    ] = False,
+    demo: Demo = False,
+    plugin: Plugin = None,
+) -> int:
+    """Train a recipe under every combination of settings, each with all its seeds.
+
+    The same command again goes on: what is finished is kept, what was interrupted is resumed. Exit 0 when all are
+    done, 1 when one failed, 2 for bad input, 75 when SIGTERM stopped it, 130 when Ctrl-C did.
+    """
+    from ercframe.cli import sweep_run
+    from ercframe.sweep.plan import Source
+
+    how = sweep_run.How(jobs, retry_failed)
+    if resume:
+        given = {"KEY=VALUE": overrides, "--grid": grid, "--seeds": seeds, "--name": name, "--demo": demo}
+        unwanted = ", ".join(option for option, value in (given | {"--plugin": plugin}).items() if value)
+        if unwanted:
+            raise InputError(f"--resume goes on with a sweep as it began: it takes its folder (got also {unwanted})")
+        return sweep_run.resume(Path(recipe), how)
+    if not grid:
+        raise InputError("--grid must be given, such as --grid fusion.type=concat,gated; for one setting: ercframe run")
+    source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
+    return sweep_run.sweep(source, grid, out, name, how)
+
+
+def _changes(overrides: list[str] | None, seeds: int | None) -> tuple[str, ...]:
+    return (*(overrides or []), *([f"protocol.seeds={seeds}"] if seeds else []))
