@@ -23,7 +23,19 @@ Overrides = Annotated[
 ]
 Seeds = Annotated[int | None, typer.Option("--seeds", min=1, help="Instead of protocol.seeds.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the folder of all runs goes.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Trials at a time; they share the processor's cores.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", min=1, help="Trials at a time: 1 with --engine local, whose cores they share; with ray all that fit."
+    ),
+]
+Engine = Annotated[EngineName, typer.Option("--engine", help="local: processes on this machine. ray: a Ray cluster.")]
+Cpus = Annotated[int, typer.Option("--cpus", min=1, help="With ray: CPUs that a trial reserves, and its threads.")]
+Gpus = Annotated[float, typer.Option("--gpus", min=0, help="With ray: GPUs that a trial reserves, or a part of one.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", metavar="HOST:PORT", help="A running cluster; without it Ray starts here, alone."),
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
 Demo = Annotated[bool, typer.Option("--demo", help="On generated conversations, with the recipe's demo settings.")]
 Plugin = Annotated[
@@ -50,7 +62,11 @@ def ablate(
     name: Annotated[
         str | None, typer.Option("--name", help="What that folder is called; RECIPE-ablations where it is left out.")
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: Engine = EngineName.local,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0.0,
+    ray_address: RayAddress = None,
     retry_failed: RetryFailed = False,
     demo: Demo = False,
     plugin: Plugin = None,
@@ -64,7 +80,9 @@ def ablate(
     from ercframe.sweep.plan import Source
 
     source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
-    return sweep_run.ablate(source, only or [], out, name, sweep_run.How(jobs, retry_failed))
+    return sweep_run.ablate(
+        source, only or [], out, name, sweep_run.How(jobs, retry_failed, engine.value, cpus, gpus, ray_address)
+    )
 
 
 def sweep(
@@ -85,7 +103,11 @@ def sweep(
     name: Annotated[
         str | None, typer.Option("--name", help="What that folder is called; RECIPE-sweep where it is left out.")
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: Engine = EngineName.local,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0.0,
+    ray_address: RayAddress = None,
     retry_failed: RetryFailed = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the sweep in a folder, as it was begun.")
@@ -101,7 +123,7 @@ def sweep(
     from ercframe.cli import sweep_run
     from ercframe.sweep.plan import Source
 
-    how = sweep_run.How(jobs, retry_failed)
+    how = sweep_run.How(jobs, retry_failed, engine.value, cpus, gpus, ray_address)
     if resume:
         given = {"KEY=VALUE": overrides, "--grid": grid, "--seeds": seeds, "--name": name, "--demo": demo}
         unwanted = ", ".join(option for option, value in (given | {"--plugin": plugin}).items() if value)

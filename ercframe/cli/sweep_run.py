@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,21 @@ class ConsoleWatcher:
 class How:
     """On what to train, and whether to try again what failed."""
 
-    jobs: int = 1
+    jobs: int | None = None
     retry_failed: bool = False
     engine: str = "local"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    cpus: int = 1
+    gpus: float = 0.0
+    ray_address: str | None = None
 
     def make(self) -> tuple[Engine, int | None]:
         """The engine, and how many threads a trial has; None for PyTorch's own choice."""
-        return LocalEngine(self.jobs), None if self.jobs == 1 else max(1, processors() // self.jobs)
+        if self.engine == "ray":
+            from ercframe.sweep.on_ray import RayEngine
+
+            return RayEngine(self.ray_address, self.cpus, self.gpus, self.jobs), self.cpus
+        jobs = self.jobs or 1
+        return LocalEngine(jobs), None if jobs == 1 else max(1, processors() // jobs)
 
 
 def ablate(source: Source, only: Sequence[str], out: Path, name: str | None, how: How) -> int:

@@ -1,0 +1,115 @@
+"""Trials on the machines of a Ray cluster, or on this one through Ray."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ercframe.errors import InputError
+from ercframe.extras import require
+from ercframe.sweep.engine import PREEMPTED, Ending, Task, ending, start
+
+LOOK_AGAIN = 0.2
+"""Seconds between two looks of a Ray task at its process."""
+LOST = -9
+"""What stands for the exit code of a task whose worker or machine is gone."""
+
+
+class RayEngine:
+    """Runs every task as soon as the cluster has room for it.
+
+    All machines must see the working directory, the data and the sweep's folder under the same paths.
+
+    Args:
+        address: of a cluster to join; None starts one on this machine alone, which ends with the sweep.
+        cpus: that a trial reserves; also its threads.
+        gpus: that a trial reserves; may be a part of one.
+        jobs: trials at a time at most.
+
+    Raises:
+        InputError: Ray is not installed, there is no such cluster, or no machine of it has what a trial reserves.
+    """
+
+    def __init__(self, address: str | None, cpus: int, gpus: float, jobs: int | None = None) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported
+        self.ray: Any = require("ray", "ray", "--engine ray")
+        self._connect(address)
+        self._require_room(cpus, gpus)
+        self.jobs = jobs or max(1, self._fit(cpus, gpus))
+        run = self.ray.remote(max_retries=0)(_run)
+        self._remote = run.options(num_cpus=cpus, num_gpus=gpus)
+        self._running: dict[Any, Task] = {}
+
+    def has_room(self) -> bool:
+        """Whether another task may be handed over; Ray keeps it until there is room."""
+        return len(self._running) < self.jobs
+
+    def submit(self, task: Task) -> None:
+        """Hand a task over."""
+        self._running[self._remote.remote(task, os.getcwd())] = task
+
+    def wait(self) -> tuple[Task, Ending]:
+        """Wait until one of the tasks has ended, and return it."""
+        while True:
+            done, _ = self.ray.wait(list(self._running), num_returns=1, timeout=1.0)
+            if done:
+                return self._ended(done[0])
+
+    def stop(self) -> list[tuple[Task, Ending]]:
+        """Ask all tasks to save their state and end, and wait until they have."""
+        for reference in self._running:
+            self.ray.cancel(reference)
+        return [self.wait() for _ in list(self._running)]
+
+    def close(self) -> None:
+        """Leave the cluster; trials that still run, and a cluster that was started for the sweep, end."""
+        self._running.clear()
+        self.ray.shutdown()
+
+    def _connect(self, address: str | None) -> None:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
+        try:
+            if address is None:
+                self.ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options)
+            else:
+                self.ray.init(address=address, **options)
+        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+            raise InputError(f"--ray-address must be of a running Ray cluster (got '{address}': {error})") from error
+
+    def _require_room(self, cpus: int, gpus: float) -> None:
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+            most = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
+            self.ray.shutdown()
+            raise InputError(f"--cpus {cpus} --gpus {gpus:g} must fit on one machine of the cluster (it has {most})")
+
+    def _fit(self, cpus: int, gpus: float) -> int:
+        total = self.ray.cluster_resources()
+        return int(min(total.get("CPU", 0) // cpus, total.get("GPU", 0) // gpus if gpus else float("inf")))
+
+    def _ended(self, reference: Any) -> tuple[Task, Ending]:
+        task = self._running.pop(reference)
+        try:
+            code: int = self.ray.get(reference)
+        except self.ray.exceptions.TaskCancelledError:
+            return task, Ending(PREEMPTED, "")
+        except self.ray.exceptions.RayError as error:  # its machine is gone, or its worker was killed
+            return task, Ending(LOST, str(error))
+        return task, ending(task, code)
+
+
+def _run(task: Task, folder: str) -> int:
+    """On the machine that Ray chose: run a task's process to its end; its exit code."""
+    os.chdir(folder)
+    process = start(task, os.environ)
+    try:
+        while (code := process.poll()) is None:
+            time.sleep(LOOK_AGAIN)
+        return code
+    except KeyboardInterrupt:  # cancelled
+        process.terminate()
+        return process.wait()
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()

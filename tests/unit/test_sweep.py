@@ -1,0 +1,297 @@
+"""Sweeps: what is planned, driven and kept. Trials run in this process; those of tests/e2e/test_sweep.py do not."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ercframe import InputError
+from ercframe.cli.app import run_app
+from ercframe.lock import locked
+from ercframe.sweep import drive
+from ercframe.sweep.drive import Listed, Sweep
+from ercframe.sweep.engine import Ending
+from ercframe.sweep.folder import SweepFolder
+from ercframe.sweep.grid import grid
+from ercframe.sweep.plan import Source, plan, without_repeats
+
+TINY = {
+    "modalities": ["text", "audio"],
+    "dataset": {"type": "synthetic", "train": 4, "dev": 2, "test": 2, "labels": 2},
+    "encoder": {"type": "identity", "width": 4},
+    "fusion": {"type": "gated"},
+    "classifier": {"type": "linear"},
+    "losses": {"task": {"type": "cross_entropy"}},
+    "trainer": {"epochs": 1, "optimizer": {"lr": 0.01}, "device": "cpu"},
+    "protocol": {"seeds": 2},
+}
+FOLDER = Path("runs/sweep")
+AXES = ["fusion.type=concat,gated", "trainer.optimizer.lr=0.01,1e6"]
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """``tiny.yaml`` in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    return Source("tiny.yaml")
+
+
+class InThisProcess:
+    """An engine that runs a task when it is waited for; ``codes`` end tasks without running them."""
+
+    def __init__(self, capsys, codes=None, room=1):
+        self.capsys, self.codes, self.room = capsys, codes or {}, room
+        self.waiting, self.ran = [], []
+
+    def has_room(self):
+        return len(self.waiting) < self.room
+
+    def submit(self, task):
+        self.waiting.append(task)
+
+    def wait(self):
+        task = self.waiting.pop(0)
+        self.ran.append(task)
+        if (code := self.codes.get(task.name)) is not None:
+            if isinstance(code, type):
+                raise code
+            return task, Ending(code, "out of luck\nsecond line")
+        code = run_app(list(task.arguments))
+        return task, Ending(code, self.capsys.readouterr().err.strip())
+
+    def stop(self):
+        return [(self.waiting.pop(0), Ending(75, "")) for _ in list(self.waiting)]
+
+    def close(self):
+        self.closed = True
+
+
+class Told:
+    """A watcher that remembers."""
+
+    def __init__(self):
+        self.events = []
+
+    def reused(self, trial):
+        self.events.append(("reused", trial.name))
+
+    def started(self, trial, goes_on):
+        self.events.append(("goes on" if goes_on else "starts", trial.name))
+
+    def ended(self, trial, row):
+        self.events.append((row["status"], trial.name))
+
+
+def train(source, engine, axes=AXES, **options):
+    trials = plan(source, grid(axes))
+    sweep = Sweep(SweepFolder.create(FOLDER), engine, {"recipe": "tiny"}, told := Told(), **options)
+    return sweep.run(Listed(trials), trials), told.events, sweep.rows()
+
+
+def kept():
+    found = json.loads((FOLDER / "sweep.json").read_text())
+    return {entry["name"]: entry for entry in found["trials"]}
+
+
+# The grid
+
+
+def test_the_grid_has_every_combination_with_a_name_each():
+    assert grid(["fusion.type=concat,gated", "trainer.optimizer.lr=1e-3,3e-4"]) == {
+        f"type-{fusion}_lr-{lr}": {"fusion.type": fusion, "trainer.optimizer.lr": lr}
+        for fusion in ("concat", "gated")
+        for lr in ("0.001", "0.0003")
+    }
+    assert list(grid(["fusion.type=a", "encoder.type=b"])) == ["fusion.type-a_encoder.type-b"]
+    assert list(grid(["dev_seed=1,-1,'1'"])) == ["dev_seed-1", "dev_seed-1__2", "dev_seed-1__3"]
+
+
+def test_a_value_with_commas_stands_in_brackets_or_quotes():
+    values = [changes["a"] for changes in grid(["a=[text],[text, audio],{b: 1, c: 2},'x,y',null"]).values()]
+    assert values == ["[text]", "[text, audio]", "{b: 1, c: 2}", "x,y", "null"]
+
+
+def test_long_names_are_cut_and_stay_different():
+    names = list(grid([f"a=[{'text, ' * 40}1],[{'text, ' * 40}2]"]))
+    assert len(set(names)) == 2
+    assert max(map(len, names)) <= 80
+
+
+def test_everything_wrong_with_a_grid_is_told_at_once():
+    with pytest.raises(InputError) as caught:
+        grid(["a=", "b", "a.b=1,1.0,1", "c=[1", "x=1", "x=2", "y=!!t 3"])
+    assert [(p.where, p.what, p.message) for p in caught.value.problems] == [
+        ("--grid", "a", "must be KEY=VALUE,VALUE, such as trainer.optimizer.lr=1e-3,3e-4"),
+        ("--grid", "b", "must be KEY=VALUE,VALUE, such as trainer.optimizer.lr=1e-3,3e-4"),
+        ("--grid", "a.b", "must have different values (got 1 more than once)"),
+        ("--grid", "c", "must be valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("--grid", "x", "must be given once (got it twice)"),
+        ("--grid", "y", "must not have a tag (got !!t)"),
+    ]
+
+
+# The plan
+
+
+def test_the_whole_plan_is_checked_before_the_first_trial(tiny):
+    with pytest.raises(InputError) as caught:
+        plan(tiny, grid(["fusion.type=tensor,gatd", "trainer.epochs=1,0", "classifier.type=linear,late"]))
+    assert caught.value.title == "7 of 8 trials cannot be trained; none was started"
+    told = {(p.where, p.what): p.message for p in caught.value.problems}
+    assert told["fusion.type-gatd_epochs-1_classifier.type-linear and 3 more", "fusion.type"].startswith("unknown")
+    assert told["fusion.type-tensor_epochs-0_classifier.type-linear and 3 more", "trainer.epochs"] == (
+        "must be at least 1 (got 0)"
+    )
+    assert "classifier 'late' needs" in told["fusion.type-tensor_epochs-1_classifier.type-late", "classifier"]
+
+
+def test_what_trains_the_same_is_trained_once(tiny):
+    kept, notices = without_repeats(
+        plan(tiny, {"a": {}, "b": {"fusion.type": "gated"}, "c": {"fusion.type": "concat"}})
+    )
+    assert [trial.name for trial in kept] == ["a", "c"]
+    assert notices == ["b is left out: it trains the same as a"]
+
+
+# Driving
+
+
+def test_every_trial_is_an_ordinary_run_and_results_are_one_table(tiny, capsys):
+    status, events, rows = train(tiny, InThisProcess(capsys), AXES[:1])
+    assert status == "finished"
+    assert events == [(what, f"type-{name}") for name in ("concat", "gated") for what in ("starts", "finished")]
+    for row in rows:
+        summary = json.loads((FOLDER / row["folder"] / "summary.json").read_text())
+        assert summary["recipe"] == f"tiny-{row['name']}"
+        assert row["result"]["seeds"] == [0, 1]
+        assert row["result"]["scores"] == summary["over_seeds"]["selected"]
+    table = list(csv.DictReader((FOLDER / "results.csv").read_text().splitlines()))
+    assert [line["trial"] for line in table] == ["type-concat", "type-gated"]
+    assert [line["fusion.type"] for line in table] == ["concat", "gated"]
+    expected = rows[1]["result"]["scores"]["dev"]["weighted_f1"]
+    assert float(table[1]["dev_weighted_f1_mean"]) == expected["mean"]
+    assert float(table[1]["dev_weighted_f1_std"]) == expected["std"]
+    assert table[1]["selection"] == "selected on dev"
+    assert kept()["type-gated"]["result"] == rows[1]["result"]
+
+
+def test_the_same_sweep_again_trains_nothing_and_a_larger_one_what_is_new(tiny, capsys):
+    train(tiny, InThisProcess(capsys), AXES[:1])
+    before = kept()
+    engine = InThisProcess(capsys)
+    assert train(tiny, engine, AXES[:1])[1] == [
+        *(("reused", "type-concat"), ("finished", "type-concat")),
+        *(("reused", "type-gated"), ("finished", "type-gated")),
+    ]
+    assert engine.ran == []
+    assert kept() == before
+    assert train(tiny, engine, ["fusion.type=gated,tensor"])[0] == "finished"
+    assert [task.name for task in engine.ran] == ["type-tensor"]
+
+
+def test_other_data_or_another_recipe_is_another_trial(tiny, capsys, tmp_path):
+    train(tiny, InThisProcess(capsys), AXES[:1])
+    for change in ("dataset.seed=5", "trainer.epochs=2"):
+        engine = InThisProcess(capsys)
+        train(Source("tiny.yaml", (change,)), engine, AXES[:1])
+        assert [task.name for task in engine.ran] == ["type-concat", "type-gated"]
+    (tmp_path / "tiny.yaml").write_text((tmp_path / "tiny.yaml").read_text() + "data_help: other help\n")
+    engine = InThisProcess(capsys)
+    train(Source("tiny.yaml", ("trainer.epochs=2",)), engine, AXES[:1])
+    assert engine.ran == []  # what is only told trains nothing
+
+
+def test_a_trial_that_fails_is_recorded_and_stops_no_other_and_is_retried_when_asked(tiny, capsys):
+    status, events, rows = train(tiny, InThisProcess(capsys, {"type-concat": 1}), AXES[:1])
+    assert status == "incomplete"
+    assert events[1:] == [("failed", "type-concat"), ("starts", "type-gated"), ("finished", "type-gated")]
+    assert kept()["type-concat"]["error"] == "out of luck\nsecond line"
+    assert rows[0]["result"] is None
+    engine = InThisProcess(capsys)
+    status, events, _ = train(tiny, engine, AXES[:1])
+    assert status == "incomplete"
+    assert engine.ran == []
+    assert kept()["type-concat"]["error"] == "out of luck\nsecond line"
+    status, events, _ = train(tiny, engine, AXES[:1], retry_failed=True)
+    assert status == "finished"
+    assert [task.name for task in engine.ran] == ["type-concat"]
+
+
+def test_a_trial_that_was_killed_is_interrupted_and_goes_on_by_itself(tiny, capsys):
+    status, _, rows = train(tiny, InThisProcess(capsys, {"type-gated": -9}), AXES[:1])
+    assert status == "incomplete"
+    assert (rows[1]["status"], rows[1]["error"]) == (
+        "interrupted",
+        "killed by SIGKILL; the system does so where memory is short",
+    )
+    assert train(tiny, InThisProcess(capsys), AXES[:1])[0] == "finished"
+
+
+def test_an_interrupted_run_folder_is_resumed_with_the_threads_it_began_with(tiny, capsys):
+    _, _, rows = train(tiny, InThisProcess(capsys), AXES[:1])
+    run = FOLDER / rows[0]["folder"]
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(summary | {"status": "preempted", "seeds": summary["seeds"][:1]}))
+    environment = json.loads((run / "environment.json").read_text())
+    engine = InThisProcess(capsys)
+    status, events, _ = train(tiny, engine, AXES[:1], threads=77)
+    assert status == "finished"
+    assert events[0] == ("goes on", "type-concat")
+    (task,) = engine.ran
+    assert task.arguments == ("run", str(run), "--resume")
+    assert task.threads == environment["threads"]
+    after = json.loads((run / "summary.json").read_text())
+    assert after["over_seeds"] == summary["over_seeds"]
+
+
+@pytest.mark.parametrize(("stop", "status"), [(KeyboardInterrupt, "interrupted"), (drive.Terminated, "preempted")])
+def test_a_stopped_sweep_lets_its_trials_save_and_says_so(tiny, capsys, stop, status):
+    engine = InThisProcess(capsys, {"type-concat_lr-0.01": stop}, room=2)
+    found, _, rows = train(tiny, engine)
+    assert found == status
+    assert engine.closed
+    assert [row["status"] for row in rows] == ["interrupted", "interrupted", "waiting", "waiting"]
+    assert json.loads((FOLDER / "sweep.json").read_text())["status"] == status
+
+
+def test_an_error_of_ours_gives_the_engine_back(tiny, capsys):
+    engine = InThisProcess(capsys, {"type-concat": ZeroDivisionError})
+    with pytest.raises(ZeroDivisionError):
+        train(tiny, engine, AXES[:1])
+    assert engine.closed
+
+
+def test_a_run_folder_that_another_process_holds_is_waited_for(tiny, capsys, monkeypatch):
+    _, _, rows = train(tiny, InThisProcess(capsys), AXES[:1])
+    run = FOLDER / rows[0]["folder"]
+    (run / "summary.json").unlink()
+    monkeypatch.setattr(drive, "PATIENCE", 0.1)
+    with locked(run):
+        engine = InThisProcess(capsys)
+        _, _, rows = train(tiny, engine, AXES[:1])
+    assert rows[0]["status"] == "interrupted"
+    assert "is in use by process" in rows[0]["error"]
+    assert engine.ran == []
+
+
+def test_two_drivers_of_one_folder_are_refused(tiny, capsys):
+    train(tiny, InThisProcess(capsys), AXES[:1])
+    with locked(FOLDER), pytest.raises(InputError, match=r"runs/sweep is in use by process \d+"):
+        train(tiny, InThisProcess(capsys), AXES[:1])
+
+
+def test_a_folder_of_something_else_is_not_written_to(tiny, capsys):
+    FOLDER.mkdir(parents=True)
+    (FOLDER / "mine.txt").touch()
+    with pytest.raises(InputError, match=r"^runs/sweep must be a new folder or that of a sweep"):
+        train(tiny, InThisProcess(capsys), AXES[:1])
+
+
+def test_a_damaged_record_is_told(tiny, capsys):
+    train(tiny, InThisProcess(capsys), AXES[:1])
+    (FOLDER / "sweep.json").write_text("{")
+    with pytest.raises(InputError, match=r"^runs/sweep/sweep.json cannot be read: "):
+        train(tiny, InThisProcess(capsys), AXES[:1])
