@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from ercframe.errors import InputError
+from ercframe.errors import InputError, RunError
 from ercframe.extras import require
 from ercframe.sweep.engine import PREEMPTED, Ending, Task, ending, start
 
@@ -29,6 +29,7 @@ class RayEngine:
 
     Raises:
         InputError: Ray is not installed, there is no such cluster, or no machine of it has what a trial reserves.
+        RunError: it could not be started here.
     """
 
     def __init__(self, address: str | None, cpus: int, gpus: float, jobs: int | None = None) -> None:
@@ -68,13 +69,14 @@ class RayEngine:
         self.ray.shutdown()
 
     def _connect(self, address: str | None) -> None:
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+        alone: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
+            self.ray.init(**quiet, **({"address": "local", **alone} if address is None else {"address": address}))
+        except Exception as error:  # Ray also raises this class itself
+            self.ray.shutdown()
             if address is None:
-                self.ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options)
-            else:
-                self.ray.init(address=address, **options)
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+                raise RunError(f"Ray could not be started on this machine: {error}") from error
             raise InputError(f"--ray-address must be of a running Ray cluster (got '{address}': {error})") from error
 
     def _require_room(self, cpus: int, gpus: float) -> None:
