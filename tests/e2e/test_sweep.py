@@ -1,0 +1,179 @@
+"""`ercframe sweep` and `ablate` with real processes: whatever dies, the same command comes to the same end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+import yaml
+from test_resume import contents
+
+TINY = {
+    "modalities": ["text", "audio"],
+    "dataset": {"type": "synthetic", "train": 12, "dev": 4, "test": 4, "labels": 4},
+    "encoder": {"type": "identity", "width": 8},
+    "fusion": {"type": "gated"},
+    "classifier": {"type": "mlp", "hidden": [8], "dropout": 0.3},
+    "losses": {"task": {"type": "cross_entropy"}},
+    "trainer": {"epochs": 2, "batch_dialogues": 4, "device": "cpu", "checkpoint_seconds": 0},
+    "protocol": {"seeds": 2},
+    "ablations": {"text": {"modalities": ["text"]}, "plain": {"fusion.type": "concat"}},
+}
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+LONG = ["trainer.epochs=300", "--seeds", "1"]
+FOLDER = Path("runs/tiny-sweep")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "ercframe", *map(str, arguments)]
+
+
+def sweep(*arguments, **options):
+    done = subprocess.run(
+        command("sweep", *arguments), env=ENVIRONMENT, capture_output=True, text=True, timeout=300, **options
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def begun(*arguments):
+    return subprocess.Popen(command("sweep", *arguments), stdout=PIPE, stderr=PIPE, text=True, env=ENVIRONMENT)
+
+
+def until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def trials(folder=FOLDER):
+    return {entry["name"]: entry for entry in json.loads((folder / "sweep.json").read_text())["trials"]}
+
+
+def trained_some_epochs():
+    """Run folders of trials that are in the midst of training, when there are two."""
+    logs = [path for path in FOLDER.rglob("seed-0/metrics.jsonl") if len(path.read_text().splitlines()) > 3]
+    return len(logs) == 2 and [log.parents[1] for log in logs]
+
+
+def process_of(run):
+    return int((run / ".lock").read_text().split()[1])
+
+
+def is_there(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def run_alone(recipe, out):
+    subprocess.run(command("run", recipe, "--out", out), env=ENVIRONMENT, check=True, capture_output=True, timeout=300)
+    (found,) = Path(out).rglob("recipe.yaml")
+    return found.parent
+
+
+@pytest.mark.slow
+def test_a_sweep_is_ordinary_runs_and_resume_of_a_finished_one_trains_nothing():
+    code, shown, error = sweep("tiny.yaml", "--grid", "fusion.type=concat,gated", "--jobs", 2)
+    assert code == 0, error
+    assert "type-concat: starts" in shown
+    assert "GENERATED DATA" in shown
+    assert "Bold: the best on dev, which alone may choose." in " ".join(shown.split())
+    for name, entry in trials().items():
+        alone = run_alone(FOLDER / "recipes" / f"tiny-{name}.yaml", f"alone-{name}")
+        assert contents(FOLDER / entry["folder"]) == contents(alone)
+    before = {path: path.stat().st_mtime_ns for path in FOLDER.rglob("seed-*/*")}
+    code, shown, error = sweep(FOLDER, "--resume")
+    assert code == 0, error
+    assert "type-gated: was finished before" in shown
+    assert {path: path.stat().st_mtime_ns for path in FOLDER.rglob("seed-*/*")} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGKILL, -9)])
+def test_when_the_driver_is_stopped_its_trials_save_and_the_same_command_goes_on_bit_for_bit(number, code):
+    with begun("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
+        runs = until(trained_some_epochs)
+        workers = [process_of(run) for run in runs]
+        driver.send_signal(number)
+        driver.communicate(timeout=120)
+    assert driver.returncode == code
+    until(lambda: not any(map(is_there, workers)))
+    assert [json.loads((run / "summary.json").read_text())["status"] for run in runs] == ["preempted"] * 2
+    if number != signal.SIGKILL:
+        assert {entry["status"] for entry in trials().values()} == {"interrupted"}
+    code, shown, error = sweep(FOLDER, "--resume", "--jobs", 2)
+    assert code == 0, error
+    assert "type-concat: goes on" in shown
+    entry = trials()["type-gated"]
+    assert entry["folder"] in [str(run.relative_to(FOLDER)) for run in runs]
+    alone = run_alone(FOLDER / "recipes/tiny-type-gated.yaml", "alone")
+    assert contents(FOLDER / entry["folder"]) == contents(alone)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_stops_no_other_and_goes_on_with_the_same_command():
+    with begun("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
+        runs = until(trained_some_epochs)
+        killed = runs[0]
+        os.kill(process_of(killed), signal.SIGKILL)
+        shown, error = driver.communicate(timeout=240)
+    assert driver.returncode == 1, error
+    assert "killed by SIGKILL" in shown
+    assert sorted(entry["status"] for entry in trials().values()) == ["finished", "interrupted"]
+    code, _, error = sweep("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated")
+    assert code == 0, error
+    assert str(killed.relative_to(FOLDER)) in [entry["folder"] for entry in trials().values()]
+
+
+@pytest.mark.slow
+def test_a_diverging_trial_is_recorded_with_its_error():
+    code, shown, _ = sweep("tiny.yaml", "--grid", "trainer.optimizer.lr=1e30,1e-3", "--seeds", 1)
+    assert code == 1
+    entries = list(trials().values())
+    assert [entry["status"] for entry in entries] == ["failed", "finished"]
+    assert "the loss must be finite" in entries[0]["error"]
+    assert "failed: epoch 1" in shown
+
+
+@pytest.mark.slow
+def test_ablations_are_compared_with_the_full_recipe():
+    done = subprocess.run(command("ablate", "tiny.yaml"), env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    folder = Path("runs/tiny-ablations")
+    assert list(trials(folder)) == ["full", "text", "plain"]
+    assert "weighted F1 against full" in done.stdout
+    found = json.loads((folder / "comparison.json").read_text())
+    assert (found["baseline"], [run["name"] for run in found["runs"]]) == ("full", ["full", "text", "plain"])
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_on_a_real_ray_the_results_are_those_of_this_machine():
+    axes = ["tiny.yaml", "--grid", "fusion.type=concat,gated"]
+    with begun(*axes, "--engine", "ray", "--name", "on-ray") as driver:
+        until(lambda: list(Path("runs/on-ray").rglob("seed-0")), 240)
+        listening = {address for address in _listening() if not address.startswith("127.")}
+        _, error = driver.communicate(timeout=300)
+    assert driver.returncode == 0, error
+    assert listening <= set(), f"Ray must stay on this machine (it listens on {listening})"
+    code, _, error = sweep(*axes)
+    assert code == 0, error
+    for name, entry in trials().items():
+        on_ray = trials(Path("runs/on-ray"))[name]
+        assert contents(Path("runs/on-ray") / on_ray["folder"]) == contents(FOLDER / entry["folder"])
