@@ -14,7 +14,6 @@ import typer
 
 from ercframe import __version__
 from ercframe.cli import (
-    ablate,
     bench,
     check,
     compare,
@@ -28,7 +27,8 @@ from ercframe.cli import (
     report,
     run,
     score,
-), bench, check, compare, components, data, doctor, eval, new, predict, report, run, score, sweep
+    sweep,
+)
 from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
 from ercframe.signals import Terminated
