@@ -13,8 +13,11 @@ from ercframe.recipes.yaml_tree import Node
 def merge(below: Node, above: Node) -> Node:
     """Lay ``above`` over ``below``: mappings are merged, anything else replaces.
 
-    A mapping that names another ``type`` replaces too: the settings of the one are not those of the other.
+    A mapping that names another ``type`` replaces too: the settings of the one are not those of the other. Dotted keys
+    such as ``transforms.0.rates`` reach the entries of a list, counted from 0.
     """
+    if isinstance(below.value, list) and above.implied and all(map(str.isdecimal, above.children)):
+        return _with_entries(below, below.value, above)
     if not (isinstance(below.value, dict) and isinstance(above.value, dict)) or _retypes(below, above):
         return above
     merged = dict(below.value)
@@ -53,6 +56,13 @@ def flattened(node: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
             yield from flattened(child, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", child
+
+
+def _with_entries(below: Node, entries: list[Node], above: Node) -> Node:
+    """A list with changed entries; what names none of them instead, for an error."""
+    merged = [merge(entry, above.children.get(str(i), entry)) for i, entry in enumerate(entries)]
+    beyond = {key: node for key, node in above.children.items() if key not in map(str, range(len(entries)))}
+    return replace(above, value=beyond) if beyond else replace(below, value=merged)
 
 
 def _retypes(below: Node, above: Node) -> bool:

@@ -129,4 +129,4 @@ def _dotted_keys(registry: Registry) -> str:
     known |= {"trainer": list(TrainerSettings.model_fields), "protocol": list(ProtocolSettings.model_fields)}
     below = r"(\..+)?"
     keys = [rf"{key}(\.({'|'.join(sorted(set(fields)))}){below})?" for key, fields in known.items()]
-    return f"^({'|'.join([*keys, 'modalities', 'transforms', f'losses{below}'])})$"
+    return f"^({'|'.join([*keys, 'modalities', f'transforms{below}', f'losses{below}'])})$"

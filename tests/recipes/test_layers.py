@@ -140,6 +140,40 @@ def test_of_two_overrides_of_one_key_the_last_wins(mine):
     assert recipes.load(mine, ["trainer.epochs=3", "trainer.epochs=4"]).recipe.trainer.epochs == 4
 
 
+def with_transforms(mine):
+    transforms = "transforms: [{type: modality_dropout, rates: 0.1}, {type: feature_noise, levels: 0.2}]"
+    mine.write_text(f"{mine.read_text()}{transforms}\n")
+
+
+def test_a_number_reaches_an_entry_of_a_list(mine):
+    with_transforms(mine)
+    changes = ["transforms.0.rates=0.5", "transforms.1.levels=0.25", "protocol.seeds=[4, 5]", "protocol.seeds.1=9"]
+    loaded = recipes.load(mine, changes)
+    assert [settings(slot)["type"] for slot in loaded.recipe.transforms] == ["modality_dropout", "feature_noise"]
+    assert settings(loaded.recipe.transforms[0])["rates"] == 0.5
+    assert settings(loaded.recipe.transforms[1])["levels"] == 0.25
+    assert loaded.recipe.protocol.seed_list() == (4, 9)
+    assert loaded.sources.where("transforms[0].rates") == "command line"
+    assert loaded.sources.where("transforms[0].type").startswith("mine.yaml:")
+
+
+def test_another_type_resets_an_entry(mine):
+    with_transforms(mine)
+    (first, _) = recipes.load(mine, ["transforms.0.type=feature_noise"]).recipe.transforms
+    assert first.name == "feature_noise"
+
+
+@pytest.mark.parametrize("entries", [0, 2])
+def test_an_entry_that_is_not_there_is_told(mine, entries):
+    if entries:
+        with_transforms(mine)
+    with pytest.raises(InputError) as refused:
+        recipes.load(mine, ["transforms.2.rates=0.5", *["transforms.0.rates=0.5"] * (entries > 0)])
+    assert [(p.where, p.what, p.message) for p in refused.value.problems] == [
+        ("command line", "transforms.2", "must name an entry of the list, from 0")
+    ]
+
+
 # demo
 
 
