@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Fusion,
         Importer,
         Loss,
+        Tracker,
         Transform,
         Yardstick,
     )
@@ -63,12 +64,14 @@ if TYPE_CHECKING:
     from ercframe.settings import Settings
     from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
     from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
+    from ercframe.tracked_run import TrackedRun
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "components": (
-        "Classifier Component ComponentConfig Dataset Encoder Extractor Fusion Importer Loss Transform Yardstick"
+        "Classifier Component ComponentConfig Dataset Encoder Extractor Fusion Importer Loss Tracker "
+        "Transform Yardstick"
     ),
     "data.conversations": "Conversation dialogue_records read_conversations",
     "data.describe": "describe_turns",
@@ -97,6 +100,7 @@ _HOMES = {
     "settings": "Settings",
     "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
     "tensors": "Batch Context Decision FusionOutput ModelOutput Stream Streams Term",
+    "tracked_run": "TrackedRun",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -152,6 +156,8 @@ __all__ = [
     "StreamSpec",
     "Streams",
     "Term",
+    "TrackedRun",
+    "Tracker",
     "Transform",
     "Turn",
     "Utterance",

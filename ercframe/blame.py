@@ -17,7 +17,7 @@ def calling_place() -> str:
     return f"{inner[-1].filename}:{inner[-1].lineno}, in {inner[-1].name}" if inner else ""
 
 
-def blame(error: Exception) -> str:
+def blame(error: BaseException) -> str:
     """The error and the last place it passed, such as ``"KeyError: 'text' (my_fusion.py:27, in forward)"``.
 
     Frames of PyTorch and of the framework are left out: they say where a fault was noticed, not where it is.

@@ -21,6 +21,7 @@ from ercframe.runs import RunFolder
 from ercframe.seed_run import Order, Replay, SeedRun, Watcher
 from ercframe.signals import Signals, Terminated
 from ercframe.summary import summarise
+from ercframe.tracking import Tracking
 from ercframe.training.anomaly import AnomalyStep
 from ercframe.training.device import deterministic
 from ercframe.training.divergence import DivergedError
@@ -137,6 +138,7 @@ class _Run:
     ) -> None:
         self.experiment, self.folder, self.found, self.reporter = experiment, folder, found, reporter
         self.make_step, self.ranks = make_step, ranks
+        self.tracking = Tracking(experiment, reporter)
         self.seeds: list[dict[str, Any]] = []
         self.signals = Signals()
 
@@ -150,7 +152,7 @@ class _Run:
             self.folder.write_environment(described(self.folder, text, self.experiment, self.found, self.ranks))
             self.folder.write_recipe(text)
 
-        return self._train(write)
+        return self._train(write, resumed=False)
 
     def go_on(self) -> dict[str, Any]:
         with suppress(FileNotFoundError):
@@ -161,14 +163,15 @@ class _Run:
             for notice in differences(self.folder, self.experiment, self.found):
                 self.reporter.notice(notice)
 
-        return self._train(write)
+        return self._train(write, resumed=True)
 
-    def _train(self, prepare: Callable[[], None]) -> dict[str, Any]:
+    def _train(self, prepare: Callable[[], None], resumed: bool) -> dict[str, Any]:
         status = "finished"
         with self.signals.listening():
             try:
                 prepare()
                 self.reporter.started(self.experiment, self.folder, self.found.total, list(self.found.warnings))
+                self.tracking.started(self.folder, self.found.total, resumed)
                 with self.found.precision.matmuls(), memory_explained(self.experiment.loaded.recipe):
                     self._train_seeds()
             except KeyboardInterrupt:
@@ -177,7 +180,7 @@ class _Run:
                 status = "preempted"
             except Exception as error:
                 with suppress(OSError):  # a full disk may be what stopped the run
-                    self._keep("failed")
+                    self._end("failed")
                 if isinstance(error, DivergedError) and not error.operation:
                     raise RunError(
                         f"{error}\nTo find the operation: ercframe run {shlex.quote(str(self.folder.path))} --anomaly"
@@ -190,7 +193,7 @@ class _Run:
                 raise
             with self.signals.held():
                 self.ranks.told(Order(status))
-                return self._keep(status)
+                return self._end(status)
 
     def _train_seeds(self) -> None:
         recipe = self.experiment.loaded.recipe
@@ -209,16 +212,21 @@ class _Run:
     def _train_seed(self, seed: int) -> None:
         run = self._seed_run(SeedRun, seed)
         try:
+            self.tracking.seed_resumed(seed, run.epochs)
             run.train()
         except KeyboardInterrupt:
             if run.epochs:
                 with self.signals.held():  # the epochs are there: they must not be lost for want of a few seconds
-                    self.seeds.append(run.conclude(finished=False))
+                    self._conclude(run, finished=False)
             raise
         with self.signals.held():
-            self.seeds.append(run.conclude(finished=True))
+            self._conclude(run, finished=True)
             self._keep("running")
             run.folder.forget()  # only now that the summary has the seed
+
+    def _conclude(self, run: SeedRun, finished: bool) -> None:
+        self.seeds.append(run.conclude(finished))
+        self.tracking.seed_concluded(self.seeds[-1])
 
     def repeat_divergence(self) -> NoReturn:
         seeds = self.experiment.loaded.recipe.protocol.seed_list()
@@ -231,7 +239,12 @@ class _Run:
 
     def _seed_run(self, kind: type[SeedRun], seed: int) -> SeedRun:
         folder, device = self.folder.seed(seed), self.found.device
-        return kind(self.experiment, seed, folder, device, self.signals, self.reporter, self.make_step, self.ranks)
+        return kind(self.experiment, seed, folder, device, self.signals, self.tracking, self.make_step, self.ranks)
+
+    def _end(self, status: str) -> dict[str, Any]:
+        summary = self._keep(status)
+        self.tracking.finished(summary)
+        return summary
 
     def _keep(self, status: str) -> dict[str, Any]:
         summary = summarise(self.experiment, self.seeds, self.found.total, status)

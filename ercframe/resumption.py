@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,7 +29,8 @@ def described(folder: RunFolder, recipe: str, experiment: Experiment, found: Pre
     """
     files = {**folder.file_digests(), "recipe.yaml": digest(recipe.encode())}
     data = {"data": data_digest(experiment), "dataset": experiment.dataset.fingerprint()}
-    return {**_environment(experiment, found), "files": files, **data, "processes": ranks.size}
+    unique = {"id": uuid.uuid4().hex[:16], "files": files, **data, "processes": ranks.size}
+    return {**_environment(experiment, found), **unique}
 
 
 def require_same_files(folder: RunFolder) -> None:

@@ -92,6 +92,11 @@ class RunFolder:
         found: dict[str, Any] = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
         return found
 
+    def id(self) -> str:
+        """What no other run has, and this one keeps wherever the folder goes."""
+        recorded = self.read_environment()
+        return str(recorded.get("id") or digest(json.dumps(recorded["started"]).encode())[:16])  # versions before ids
+
     def file_digests(self) -> dict[str, str]:
         """SHA-256 of the recipe, where it is there, and of every plugin file."""
         files = [self.path / "recipe.yaml", *sorted((self.path / "plugins").glob("*.py"))]

@@ -42,7 +42,7 @@ def summarise(experiment: Experiment, seeds: Sequence[dict[str, Any]], parameter
         "recipe": recipe.name,
         "status": status,
         "protocol": recipe.protocol.model_dump(mode="json"),
-        "selection": "selected on test" if recipe.protocol.name == "paper" else "selected on dev",
+        "selection": selection(recipe.protocol),
         "dataset": {
             "name": info.name,
             "generated": info.generated,
@@ -57,6 +57,11 @@ def summarise(experiment: Experiment, seeds: Sequence[dict[str, Any]], parameter
         "seeds": list(seeds),
         "over_seeds": {way: _over_seeds(seeds, way) for way in WAYS if seeds and way in seeds[0]},
     }
+
+
+def selection(protocol: ProtocolSettings) -> str:
+    """How the epoch of the result is chosen, as every table says it."""
+    return "selected on test" if protocol.name == "paper" else "selected on dev"
 
 
 def _described(epoch: Epoch) -> dict[str, Any]:

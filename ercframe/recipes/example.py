@@ -25,5 +25,9 @@ def example_yaml(component: type[Component], width: int) -> str:
     construct: Any = component.Config.model_construct  # unchecked, since … is no value
     settings = construct(**defaults).model_dump(mode="json", warnings=False)
     slot: Any = {"type": component.name, **settings} | ({"weight": 1.0} if component.kind == "loss" else {})
-    slots = {"transform": {"transforms": [slot]}, "loss": {"losses": {component.name: slot}}}
+    slots = {
+        "transform": {"transforms": [slot]},
+        "loss": {"losses": {component.name: slot}},
+        "tracker": {"trackers": [slot]},
+    }
     return dump(slots.get(component.kind, {component.kind: slot}), width=width)

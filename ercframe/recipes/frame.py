@@ -20,6 +20,7 @@ KEYS = (
     *SLOTS,
     "trainer",
     "protocol",
+    "trackers",
     "demo",
     "ablations",
     "data_help",

@@ -111,6 +111,7 @@ def _recipe(checked: Checked, stem: str, tree: Node, files: tuple[Path, ...]) ->
         losses=checked.losses,
         trainer=frame.trainer,
         protocol=frame.protocol,
+        trackers=checked.trackers,
         data_help=frame.data_help,
         demo={key: node.plain() for key, node in flattened(demo)} if demo else {},
         ablations=plain_ablations(tree),

@@ -49,6 +49,7 @@ class Recipe:
         losses: by the name that reports use.
         trainer: how to train.
         protocol: how an epoch is chosen and a number is reported.
+        trackers: who else is told of a run.
         data_help: what to tell someone who lacks the data; may be empty.
         demo: what ``--demo`` changes beside the data: dotted key to value.
         ablations: what ``ercframe ablate`` trains beside the recipe: by name, dotted key to value.
@@ -65,6 +66,7 @@ class Recipe:
     losses: Mapping[str, LossSlot]
     trainer: TrainerSettings
     protocol: ProtocolSettings
+    trackers: tuple[Slot, ...]
     data_help: str
     demo: Mapping[str, Any]
     ablations: Mapping[str, Mapping[str, Any]]

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ercframe.recipes.model import Recipe, Slot
 
 
-def to_yaml(recipe: Recipe, plugins: Sequence[str]) -> str:
-    """Write a recipe; ``plugins`` is what to call its plugin files."""
-    parts = {
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """What the results of a recipe come from, as mappings, lists, numbers and text."""
+    return {
         "name": recipe.name,
         "modalities": list(recipe.modalities),
         "dataset": _slot(recipe.dataset),
@@ -31,13 +31,19 @@ def to_yaml(recipe: Recipe, plugins: Sequence[str]) -> str:
         },
         "trainer": recipe.trainer.model_dump(mode="json"),
         "protocol": recipe.protocol.model_dump(mode="json"),
+    }
+
+
+def to_yaml(recipe: Recipe, plugins: Sequence[str]) -> str:
+    """Write a recipe; ``plugins`` is what to call its plugin files."""
+    optional = {
+        "trackers": [_slot(slot) for slot in recipe.trackers],
         "demo": dict(recipe.demo),
         "ablations": {name: dict(changes) for name, changes in recipe.ablations.items()},
         "data_help": recipe.data_help,
         "plugins": list(plugins),
     }
-    optional = ("demo", "ablations", "data_help", "plugins")
-    kept = {key: value for key, value in parts.items() if value or key not in optional}
+    kept = plain(recipe) | {key: value for key, value in optional.items() if value}
     return f"# Every default filled in by ercframe {__version__}.\n{dump(kept)}"
 
 

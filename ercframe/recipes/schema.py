@@ -15,7 +15,7 @@ from ercframe.registry import Registry
 from ercframe.settings import ProtocolSettings, TrainerSettings
 
 Schema = dict[str, Any]
-KINDS_IN_RECIPES = (*SINGLE_SLOTS, "transform", "loss")
+KINDS_IN_RECIPES = (*SINGLE_SLOTS, "transform", "loss", "tracker")
 
 
 def recipe_schema(registry: Registry) -> Schema:
@@ -48,6 +48,11 @@ def recipe_schema(registry: Registry) -> Schema:
             "type": "object",
             "propertyNames": {"pattern": NAME_PATTERN},
             "additionalProperties": {"$ref": "#/$defs/loss"},
+        },
+        "trackers": {
+            "description": "Who else is told of a run, such as TensorBoard.",
+            "type": "array",
+            "items": {"$ref": "#/$defs/tracker"},
         },
         "demo": {
             "description": "What --demo changes beside the data: dotted key to value.",
@@ -129,4 +134,5 @@ def _dotted_keys(registry: Registry) -> str:
     known |= {"trainer": list(TrainerSettings.model_fields), "protocol": list(ProtocolSettings.model_fields)}
     below = r"(\..+)?"
     keys = [rf"{key}(\.({'|'.join(sorted(set(fields)))}){below})?" for key, fields in known.items()]
-    return f"^({'|'.join([*keys, 'modalities', f'transforms{below}', f'losses{below}'])})$"
+    lists = [f"{key}{below}" for key in ("transforms", "losses", "trackers")]
+    return f"^({'|'.join([*keys, 'modalities', *lists])})$"

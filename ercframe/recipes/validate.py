@@ -23,6 +23,7 @@ class Checked:
     slots: Mapping[str, Slot]
     transforms: tuple[Slot, ...]
     losses: Mapping[str, LossSlot]
+    trackers: tuple[Slot, ...]
 
 
 def check(tree: Node, registry: Registry) -> tuple[Checked | None, list[Finding]]:
@@ -35,15 +36,16 @@ def check(tree: Node, registry: Registry) -> tuple[Checked | None, list[Finding]
     checker.keys(tree)
     frame = checker.settings(Frame, "", _only(tree, Frame.model_fields))
     slots = {kind: checker.required_slot(tree, kind) for kind in SINGLE_SLOTS}
-    transforms = checker.transforms(tree)
+    transforms = checker.slots(tree, "transforms", "transform")
     losses = checker.losses(tree)
+    trackers = checker.slots(tree, "trackers", "tracker")
     if frame is not None:
         checker.accumulation(tree, frame, losses)
         checker.plateau(tree, frame)
     if checker.findings or frame is None:
         return None, checker.findings
     complete = {kind: slot for kind, slot in slots.items() if slot}
-    return Checked(frame, complete, transforms, losses), []
+    return Checked(frame, complete, transforms, losses, trackers), []
 
 
 @dataclass
@@ -95,8 +97,9 @@ class _Checker:
     def names(self, kind: str) -> str:
         return ", ".join(self.registry.names(kind)) or "none (no plugin provides any)"
 
-    def transforms(self, tree: Node) -> tuple[Slot, ...]:
-        node = tree.children.get("transforms")
+    def slots(self, tree: Node, key: str, kind: str) -> tuple[Slot, ...]:
+        """Any number of components of a kind, none where the key is left out."""
+        node = tree.children.get(key)
         if node is None:
             return ()
         if node.implied:  # a dotted key that reached no entry
@@ -105,9 +108,9 @@ class _Checker:
                 self.findings.append(Finding(place, f"transforms.{key}", "must name an entry of the list, from 0"))
             return ()
         if not isinstance(node.value, list):
-            self.add(node, "transforms", f"must be a list of mappings {{type: …}} (got {written(node.value)})")
+            self.add(node, key, f"must be a list of mappings {{type: …}} (got {written(node.value)})")
             return ()
-        slots = [self.slot("transform", join("transforms", str(i)), item) for i, item in enumerate(node.value)]
+        slots = [self.slot(kind, join(key, str(i)), item) for i, item in enumerate(node.value)]
         return tuple(slot for slot in slots if slot)
 
     def losses(self, tree: Node) -> dict[str, LossSlot]:

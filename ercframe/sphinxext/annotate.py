@@ -67,7 +67,7 @@ def _walk(node: Node, path: str = "") -> Iterator[tuple[str, str, Node]]:
     if isinstance(node.value, list):
         for i, item in enumerate(node.value):
             yield path, "", item
-            yield from _walk(item, f"{path}.{i}" if path == "transforms" else path)
+            yield from _walk(item, f"{path}.{i}" if path in ("transforms", "trackers") else path)
     for key, child in node.children.items():
         below = f"{path}.{key}" if path else key
         yield below, key, child
@@ -75,9 +75,9 @@ def _walk(node: Node, path: str = "") -> Iterator[tuple[str, str, Node]]:
 
 
 def _slot(path: str) -> str:
-    """The slot in which a path lies: its first key, or two for losses and transforms."""
+    """The slot in which a path lies: its first key, or two where it holds several components."""
     first, *rest = _within(path).split(".")
-    return ".".join([first, *rest[:1]]) if first in ("losses", "transforms") else first
+    return ".".join([first, *rest[:1]]) if first in ("losses", "transforms", "trackers") else first
 
 
 def _within(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -109,13 +109,10 @@ class RecipeDirective(ErcDirective):
         recipe = loaded.recipe
         for kind in SINGLE_SLOTS:
             yield from self._slot_rows(kind, getattr(recipe, kind), tree.children[kind])
-        given = tree.children.get("transforms")
-        for i, slot in enumerate(recipe.transforms):
-            assert given is not None
-            assert isinstance(given.value, list)
-            yield from self._slot_rows(f"transforms[{i}]", slot, given.value[i])
+        yield from self._list_rows("transforms", recipe.transforms, tree)
         for name, loss in recipe.losses.items():
             yield from self._slot_rows(f"losses.{name}", loss, tree.children["losses"].children[name])
+        yield from self._list_rows("trackers", recipe.trackers, tree)
         for section, model in SECTIONS.items():
             if section in tree.children:
                 for field in describe(model):
@@ -123,6 +120,12 @@ class RecipeDirective(ErcDirective):
                     if node is not None:
                         key = [reference(f"{section}.{field.name}", typ="field")]
                         yield self._row(key, node.plain(), field.meaning)
+
+    def _list_rows(self, key: str, slots: Sequence[Slot], tree: Node) -> Iterator[Row]:
+        for i, slot in enumerate(slots):
+            given = tree.children[key].value
+            assert isinstance(given, list)
+            yield from self._slot_rows(f"{key}[{i}]", slot, given[i])
 
     def _slot_rows(self, key: str, slot: Slot, node: Node) -> Iterator[Row]:
         full = f"{slot.component.kind}/{slot.name}"

@@ -16,6 +16,7 @@ from ercframe.testing import portability_checks as portability
 from ercframe.testing import repetition_checks as repetition
 from ercframe.testing import row_checks as rows
 from ercframe.testing import shape_checks as shapes
+from ercframe.testing import tracker_checks as tracker
 from ercframe.testing import transform_checks as transform
 from ercframe.testing.verdicts import NotApplicableError
 
@@ -100,6 +101,13 @@ BY_KIND: dict[str, tuple[Check, ...]] = {
         importer.source_is_left_alone,
         importer.import_repeats,
         importer.corpus_makes_a_sound_bundle,
+    ),
+    "tracker": (
+        tracker.a_run_is_followed,
+        tracker.any_end_is_accepted,
+        tracker.resumed_runs_are_accepted,
+        tracker.training_is_left_alone,
+        tracker.the_environment_is_not_written,
     ),
 }
 SLOW_BY_KIND: dict[str, tuple[Check, ...]] = dict.fromkeys(

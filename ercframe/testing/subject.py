@@ -14,6 +14,7 @@ from ercframe.testing.extractor_checks import ExtractorTrial
 from ercframe.testing.importer_checks import ImporterTrial
 from ercframe.testing.refusals import is_refusal
 from ercframe.testing.scenes import Scene, scenes
+from ercframe.testing.tracker_checks import TrackerTrial
 from ercframe.testing.transform_checks import TransformTrial
 from ercframe.testing.trial import TRIALS
 from ercframe.testing.verdicts import ContractError, NotApplicableError
@@ -78,6 +79,8 @@ class Subject:
             return (ExtractorTrial(constructor, self.config),), ()
         if self.component.kind == "importer":
             return (ImporterTrial(constructor, self.config),), ()
+        if self.component.kind == "tracker":
+            return (TrackerTrial(constructor, self.config),), ()
         accepted, refused = [], []
         for scene in scenes(self.component.kind):
             trial = self.trial_in(scene)

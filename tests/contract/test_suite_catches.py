@@ -7,6 +7,7 @@ import broken_extractors
 import broken_importers
 import broken_losses
 import broken_parts
+import broken_trackers
 import pytest
 import torch
 
@@ -16,7 +17,7 @@ from ercframe.testing.catalogue import BY_KIND, EVERY_COMPONENT, SLOW_BY_KIND, e
 
 COMPONENTS = [
     component
-    for module in (broken_parts, broken_losses, broken_data, broken_importers, broken_extractors)
+    for module in (broken_parts, broken_losses, broken_data, broken_importers, broken_extractors, broken_trackers)
     for component in vars(module).values()
     if inspect.isclass(component) and issubclass(component, Component) and component.__module__ == module.__name__
 ]
