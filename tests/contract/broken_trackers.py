@@ -52,7 +52,7 @@ class FilesAreCalledLikeLabels(SoundTracker):
 
 
 class CountsOnEverySeedToEnd(SoundTracker):
-    breaks = {"any_end_is_accepted"}
+    breaks = {"any_end_is_accepted", "resumed_runs_are_accepted"}
 
     def logged(self, seed, epoch, metrics):
         self.seeds.add(seed)
@@ -65,7 +65,7 @@ class CountsOnEverySeedToEnd(SoundTracker):
 
 
 class AsksForTheMean(SoundTracker):
-    breaks = {"any_end_is_accepted"}
+    breaks = {"any_end_is_accepted", "resumed_runs_are_accepted"}
 
     def finished(self, status, metrics):
         self.write(status, {"f1": metrics["selected/test/weighted_f1/mean"]})

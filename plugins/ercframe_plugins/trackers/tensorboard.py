@@ -19,9 +19,9 @@ EXTRA = ("tensorboard", "tracker 'tensorboard'")
 class TensorBoard(Tracker):
     """Event files for TensorBoard, a folder for each seed.
 
-    ``tensorboard --logdir runs`` then shows all runs side by side. The settings, what the scores are and the result
-    stand under *Text*. Each file is whole after each epoch. After a resume a new file begins with a mark from which
-    epoch on it replaces those before, which TensorBoard follows.
+    ``tensorboard --logdir runs`` shows all runs side by side; settings, what the scores are and the
+    result stand under *Text*. Files are whole after each epoch. After a resume a new file begins with
+    a mark from which epoch on it replaces those before, which TensorBoard follows.
     """
 
     name = "tensorboard"
