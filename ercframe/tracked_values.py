@@ -31,8 +31,9 @@ def run_values(summary: Mapping[str, Any]) -> dict[str, float]:
 def _learning_rates(epoch: Epoch) -> dict[str, float]:
     """One number where there is one group of parameters; else one for each group."""
     if len(epoch.learning_rates) == 1:
-        return {"learning_rate": epoch.learning_rates[0]}
-    return {f"learning_rate/{i}": rate for i, rate in enumerate(epoch.learning_rates)}
+        (rate,) = epoch.learning_rates.values()
+        return {"learning_rate": rate}
+    return {f"learning_rate/{group}": rate for group, rate in epoch.learning_rates.items()}
 
 
 def _scores(scores: Scores, labels: Sequence[str]) -> dict[str, float]:

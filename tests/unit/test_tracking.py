@@ -155,7 +155,7 @@ def test_a_tracker_hears_the_whole_run(plugin, tmp_path):
             assert epoch == row["epoch"]
             assert metrics["loss"] == row["loss"]
             assert metrics["terms/task.nll"] == row["terms"]["task.nll"]
-            assert metrics["learning_rate"] == row["learning_rates"][0]
+            assert [metrics["learning_rate"]] == list(row["learning_rates"].values())
             assert metrics["seconds"] == pytest.approx(row["seconds"], abs=1e-3)
             for split in ("dev", "test"):
                 assert metrics[f"{split}/weighted_f1"] == row[split]["weighted_f1"]
@@ -253,12 +253,12 @@ def test_a_recipe_says_its_trackers_again(plugin, tmp_path):
 
 
 def test_values_of_an_epoch_without_test_and_with_several_groups_of_parameters():
-    values = epoch_values(Epoch(1, 0.5, {"task.nll": 0.5}, None, None, 2.0, (0.1, 0.2)), ["a"])
+    values = epoch_values(Epoch(1, 0.5, {"task.nll": 0.5}, None, None, 2.0, {"encoder": 0.1, "rest": 0.2}), ["a"])
     assert values == {
         "loss": 0.5,
         "terms/task.nll": 0.5,
-        "learning_rate/0": 0.1,
-        "learning_rate/1": 0.2,
+        "learning_rate/encoder": 0.1,
+        "learning_rate/rest": 0.2,
         "seconds": 2.0,
     }
 
