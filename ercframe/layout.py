@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,9 +85,13 @@ class Layout:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Layout:
         """The same layout with its tensors on ``device``."""
+        return self.map_tensors(lambda x: x.to(device, non_blocking=non_blocking))
+
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Layout:
+        """The same layout with each of its tensors changed."""
         names = ("lengths", "dialogue", "position", "mask", "slot")
-        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
-        return replace(self, **moved)
+        changed: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **changed)
 
     def to_padded(self, x: Tensor) -> Tensor:
         """Spread rows ``(N, *)`` over dialogues, ``(B, L, *)``; gaps hold zeros.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -40,11 +40,11 @@ class Context:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Context:
         """The same context with its tensors on ``device``."""
-        return Context(
-            self.layout.to(device, non_blocking),
-            self.speaker.to(device, non_blocking=non_blocking),
-            _to(self.available, device, non_blocking),
-        )
+        return self.map_tensors(lambda x: x.to(device, non_blocking=non_blocking))
+
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Context:
+        """The same context with each of its tensors changed."""
+        return Context(self.layout.map_tensors(change), change(self.speaker), _each(self.available, change))
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,22 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch with its tensors on ``device``."""
+        return self.map_tensors(lambda x: x.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory, from which copies to a GPU need not wait for it."""
+        return self.map_tensors(lambda x: x.pin_memory())
+
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same batch with each of its tensors changed."""
         return replace(
             self,
-            features=_to(self.features, device, non_blocking),
-            context=self.context.to(device, non_blocking),
-            labels=self.labels.to(device, non_blocking=non_blocking),
-            scored=self.scored.to(device, non_blocking=non_blocking),
-            targets=_to(self.targets, device, non_blocking),
-            hidden=_to(self.hidden, device, non_blocking),
+            features=_each(self.features, change),
+            context=self.context.map_tensors(change),
+            labels=change(self.labels),
+            scored=change(self.scored),
+            targets=_each(self.targets, change),
+            hidden=_each(self.hidden, change),
         )
 
 
@@ -156,5 +164,5 @@ class Term:
     count: Tensor
 
 
-def _to(tensors: Mapping[str, Tensor], device: torch.device | str, non_blocking: bool) -> dict[str, Tensor]:
-    return {name: x.to(device, non_blocking=non_blocking) for name, x in tensors.items()}
+def _each(tensors: Mapping[str, Tensor], change: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    return {name: change(x) for name, x in tensors.items()}

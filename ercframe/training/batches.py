@@ -50,3 +50,11 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
     left = iter(batches)
     while group := list(islice(left, size)):
         yield group
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """A batch on the device. A GPU gets it from page-locked memory, lest the host wait until it has taken it.
+
+    The host then makes the next batches while the device is still at work on this one.
+    """
+    return (batch.pin_memory() if device.type == "cuda" else batch).to(device, non_blocking=True)

@@ -14,7 +14,7 @@ from ercframe.metrics import Scores
 from ercframe.settings import TrainerSettings
 from ercframe.tensors import Batch
 from ercframe.training.anomaly import OperationError
-from ercframe.training.batches import grouped, steps_in_epoch, training_batches
+from ercframe.training.batches import grouped, on_device, steps_in_epoch, training_batches
 from ercframe.training.divergence import diverged
 from ercframe.training.epoch import Epoch
 from ercframe.training.optimizer import learning_rates
@@ -108,7 +108,7 @@ def train_epoch(
     for number, batches in enumerate(grouped(left, size), state.tally.batches // size):
         with caretaker.undivided():
             schedule.set_rates(state.optimizer, len(state.epochs) * steps + number, state.epochs)
-            for terms in step([batch.to(state.device, non_blocking=True) for batch in batches]):
+            for terms in step([on_device(batch, state.device) for batch in batches]):
                 state.tally.add(terms)
             if state.average is not None:
                 last = number == steps - 1

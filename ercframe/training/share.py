@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -39,11 +39,11 @@ class Share(Batch):
     rows: tuple[int, ...] = ()
     whole: Batch | None = None
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Share:
-        """The same share with its tensors, and those of the whole batch, on ``device``."""
-        moved = super().to(device, non_blocking)
-        assert isinstance(moved, Share)
-        return replace(moved, whole=self.whole.to(device, non_blocking) if self.whole else None)
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Share:
+        """The same share with each of its tensors, and those of the whole batch, changed."""
+        changed = super().map_tensors(change)
+        assert isinstance(changed, Share)
+        return replace(changed, whole=self.whole.map_tensors(change) if self.whole else None)
 
 
 def shares(experiment: Experiment, generator: torch.Generator, ranks: Ranks, keep_whole: bool) -> Iterator[Share]:

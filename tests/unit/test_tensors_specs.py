@@ -116,6 +116,13 @@ class TestBatch:
         assert len(tensors_of(moved)) == len(tensors_of(self.batch)) + 1
         assert moved.dialogues == ("a",)
 
+    def test_every_tensor_is_pinned(self, monkeypatch):
+        """Pinning itself needs CUDA."""
+        pinned = []
+        monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: pinned.append(x) or x)
+        assert self.batch.pin_memory().dialogues == ("a",)
+        assert {id(x) for x in pinned} == {id(x) for x in tensors_of(self.batch)}
+
     def test_it_cannot_be_changed_in_place(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             self.batch.labels = torch.zeros(2)
