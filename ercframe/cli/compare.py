@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ercframe.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ercframe.comparison import FinishedRun
 
 
 class Metric(StrEnum):
@@ -67,34 +72,56 @@ def compare(
     """Compare runs: scores with intervals, tests against a baseline, and what selection on test would have claimed."""
     from rich.console import Console
 
-    from ercframe.comparison import compare as compare_runs
-    from ercframe.comparison import open_runs
-    from ercframe.comparison.newest import run_folder
     from ercframe.report.comparison_files import write_comparison
     from ercframe.report.comparison_table import comparison_table
 
     console = Console()
-    folders = {path: run_folder(path) for path in ([baseline] if baseline else []) + runs}
-    for path, folder in folders.items():
-        if folder != path:
-            console.print(f"{path}: {folder.name}", markup=False, highlight=False, soft_wrap=True)
-    given = dict.fromkeys(folders[path] for path in runs)
-    if baseline and folders[baseline] not in given:
-        given = {folders[baseline]: None, **given}
-    opened = open_runs(list(given))
-    if name and len(name) != len(opened):
-        raise InputError(f"--name must be given for each of the {len(opened)} runs, or never (got {len(name)})")
-    first = list(given).index(folders[baseline]) if baseline else 0
-    found = compare_runs(
-        opened,
-        baseline=first,
-        metric=metric.value,
-        test=test.value,
-        draw_seeds=not hold_seeds,
-        other_data=other_data,
-        names=name,
-    )
+    opened, first = open_named(runs, baseline, console)
+    found = compared(opened, first, metric, test, name, hold_seeds, other_data)
     console.print(comparison_table(found))
     asked = {"markdown": markdown, "latex": latex, "csv": csv, "json": json}
     for path in write_comparison(found, out, asked):
         console.print(f"written to {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def open_named(runs: list[Path], baseline: Path | None, console: Console) -> tuple[list[FinishedRun], int]:
+    """The runs that paths name, and which of them is the baseline; one that is not among them is put first.
+
+    Says which run a recipe's folder stands for.
+    """
+    from ercframe.comparison import open_runs
+    from ercframe.comparison.newest import run_folder
+
+    folders = {path: run_folder(path) for path in ([baseline] if baseline else []) + runs}
+    for path, folder in folders.items():
+        if folder != path:
+            console.print(f"{path}: {folder.name}", markup=False, highlight=False, soft_wrap=True)
+    given = list(dict.fromkeys(folders[path] for path in runs))
+    if baseline and folders[baseline] not in given:
+        given.insert(0, folders[baseline])
+    return open_runs(given), given.index(folders[baseline]) if baseline else 0
+
+
+def compared(
+    runs: list[FinishedRun],
+    baseline: int,
+    metric: Metric,
+    test: Test,
+    names: list[str] | None,
+    hold_seeds: bool = False,
+    other_data: bool = False,
+) -> dict[str, Any]:
+    """Compare what the command line named."""
+    from ercframe.comparison import compare as compare_runs
+
+    if names and len(names) != len(runs):
+        raise InputError(f"--name must be given for each of the {len(runs)} runs, or never (got {len(names)})")
+    return compare_runs(
+        runs,
+        baseline=baseline,
+        metric=metric.value,
+        test=test.value,
+        draw_seeds=not hold_seeds,
+        other_data=other_data,
+        names=names,
+    )

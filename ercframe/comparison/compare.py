@@ -113,6 +113,7 @@ def _entry(run: FinishedRun, name: str, draw_seeds: bool) -> dict[str, Any]:
         "parameters": summary["parameters"],
         "seeds": list(run.seed_numbers),
         "generated": summary["dataset"]["generated"],
+        "made": {key: run.environment.get(key) for key in ("started", "ercframe", "torch", "device", "threads")},
         "scores": dict(zip(HEADLINE, scores, strict=False)),
         "f1": dict(zip(labels, scores[len(HEADLINE) :], strict=True)),
         "selected_on_test": _another_way(run.seeds, "selected_on_test"),

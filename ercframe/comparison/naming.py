@@ -25,11 +25,11 @@ def names(runs: Sequence[FinishedRun]) -> list[str]:
         recipe, settings = run.summary["recipe"], dict(flattened(run.recipe))
         base = first.setdefault(recipe, settings)
         changed = [
-            f"{key}={_written(settings[key])}"
+            f"{key}={written(settings[key])}"
             for key in settings
             if not key.startswith(_UNTOLD) and settings[key] != base.get(key, _MISSING)
         ]
-        gone = {_gone(key, settings) for key in base if key not in settings and not key.startswith(_UNTOLD)}
+        gone = {outermost_missing(key, settings) for key in base if key not in settings and not key.startswith(_UNTOLD)}
         found.append(", ".join([recipe, *changed, *(f"without {key}" for key in sorted(gone))]))
     times = Counter(found)
     return [name if times[name] == 1 else f"{name} ({run.path.name})" for name, run in zip(found, runs, strict=True)]
@@ -38,8 +38,8 @@ def names(runs: Sequence[FinishedRun]) -> list[str]:
 _MISSING = object()
 
 
-def _gone(key: str, settings: Mapping[str, Any]) -> str:
-    """The outermost part of a key of which nothing is left in the settings."""
+def outermost_missing(key: str, settings: Mapping[str, Any]) -> str:
+    """The outermost part of a key of which the settings have nothing."""
     parts = key.split(".")
     for depth in range(1, len(parts)):
         outer = ".".join(parts[:depth])
@@ -48,7 +48,8 @@ def _gone(key: str, settings: Mapping[str, Any]) -> str:
     return key
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """A setting's value as ``KEY=VALUE`` takes it."""
     if isinstance(value, list):
-        return f"[{','.join(map(_written, value))}]"
+        return f"[{','.join(map(written, value))}]"
     return value if isinstance(value, str) else json.dumps(value)

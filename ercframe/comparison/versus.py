@@ -50,7 +50,7 @@ def tested(
     drawn_R = mean_over_seeds(drawn_RS[:, :, None], weights_RS)[:, 0]
     low, high = percentile_interval(drawn_R)
     if test == "bootstrap":
-        p = bootstrap_p(value, drawn_R)
+        p = bootstrap_p(drawn_R)
     elif test == "randomisation":
         p = randomisation_p(ours_BSCC, theirs_BSCC, lambda sums: scores(sums).mean(axis=1), seed=seed)
     else:

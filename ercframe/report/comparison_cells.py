@@ -31,12 +31,14 @@ class Grid:
 
 
 def grids(found: Mapping[str, Any]) -> Iterator[Grid]:
-    """The tables of a comparison: scores, F1 of each emotion, differences to the baseline, other ways of choosing."""
+    """The tables of a comparison: scores, emotions, differences to the baseline, ways of choosing, seeds."""
     yield _scores(found)
     yield _classes(found)
     if len(found["runs"]) > 1:
         yield _differences(found)
     yield _selection(found)
+    if any(len(run["seeds"]) > 1 for run in found["runs"]):
+        yield _seeds(found)
 
 
 def notes(found: Mapping[str, Any]) -> Iterator[str]:
@@ -51,11 +53,13 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
         f"In percent, on {found['turns']:,} turns of {found['dialogues']:,} test dialogues; {spread}intervals: "
         f"{100 * drawn['level']:.0f} %, percentiles of {drawn['resamples']:,} bootstrap resamples of {what}."
     )
-    tests = sum(run["difference"] is not None for run in found["runs"])
-    if tests:
+    differences = [run["difference"] for run in found["runs"] if run["difference"]]
+    if differences:
+        some = any(one["significant"] for one in differences)
         yield (
-            f"* differs from {found['baseline']}: p < {test['alpha']} in {_test_name(test)} of {LONG[test['metric']]}"
-            f"{f', corrected after Holm for {tests} tests' if tests > 1 else ''}."
+            f"{'* differs' if some else 'No run differs'} from {found['baseline']}: p {'<' if some else '≥'} "
+            f"{test['alpha']} in {_test_name(test)} of {LONG[test['metric']]}"
+            f"{f', corrected after Holm for {len(differences)} tests' if len(differences) > 1 else ''}."
         )
     for run in found["runs"]:
         if run["not_tested"]:
@@ -115,7 +119,9 @@ def _differences(found: Mapping[str, Any]) -> Grid:
             else ["not tested", "", "", ""]
         )
         rows.append((Cell(label(run)), *map(Cell, cells)))
-    return Grid(f"{LONG[test['metric']]} against {found['baseline']}, by {_test_name(test)}", heads, tuple(rows))
+    return Grid(
+        f"{_capital(LONG[test['metric']])} against {found['baseline']}, by {_test_name(test)}", heads, tuple(rows)
+    )
 
 
 def _selection(found: Mapping[str, Any]) -> Grid:
@@ -137,6 +143,16 @@ def _selection(found: Mapping[str, Any]) -> Grid:
     return Grid("What choosing the epoch on test would have claimed", heads, tuple(rows))
 
 
+def _seeds(found: Mapping[str, Any]) -> Grid:
+    """The score of every seed."""
+    numbers = sorted({seed for run in found["runs"] for seed in run["seeds"]})
+    rows = []
+    for run in found["runs"]:
+        scores = dict(zip(run["seeds"], run["scores"][found["metric"]]["seeds"], strict=True))
+        rows.append((Cell(label(run)), *(Cell(percent(scores[n]) if n in scores else "") for n in numbers)))
+    return Grid(f"{_capital(LONG[found['metric']])} of every seed", _heads("run", *map(str, numbers)), tuple(rows))
+
+
 def _heads(*names: str) -> tuple[Cell, ...]:
     return tuple(map(_head, names))
 
@@ -147,6 +163,10 @@ def _head(name: str) -> Cell:
 
 def _with_std(entry: Mapping[str, Any], best: bool, mark: str = "") -> Cell:
     return Cell(with_std(entry) + mark, best, short=percent(entry["mean"]) + mark)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def label(run: Run) -> str:

@@ -108,15 +108,20 @@ class TestPairedBootstrap:
         second = first + rng.normal(0.12, 1, size=200)
         drawn = bootstrap(counted(second), mean) - bootstrap(counted(first), mean)
         expected = stats.ttest_rel(second, first).pvalue
-        assert bootstrap_p(float(np.mean(second - first)), drawn) == pytest.approx(expected, abs=0.02)
+        assert bootstrap_p(drawn) == pytest.approx(expected, abs=0.02)
+
+    def test_it_says_what_the_interval_says(self):
+        drawn = np.random.default_rng(4).normal(1, 1, size=9999)
+        assert bootstrap_p(drawn - np.quantile(drawn, 0.026)) > 0.05
+        assert bootstrap_p(drawn - np.quantile(drawn, 0.024)) < 0.05
 
     def test_counted_by_hand(self):
-        drawn = np.array([0.0, 1.0, 2.0, 2.1, -0.1, np.nan])
-        assert bootstrap_p(1.0, drawn) == pytest.approx((1 + 4) / (1 + 5))  # |d* - 1| >= 1: 0.0, 2.0, 2.1, -0.1
-        assert bootstrap_p(-1.0, -drawn) == bootstrap_p(1.0, drawn)
+        drawn = np.array([-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, np.nan])
+        assert bootstrap_p(drawn) == pytest.approx(2 * (1 + 2) / (1 + 7))
+        assert bootstrap_p(-drawn) == bootstrap_p(drawn)
 
     def test_no_difference_is_never_one(self):
-        assert bootstrap_p(0.0, np.zeros(10)) == 1.0
+        assert bootstrap_p(np.zeros(10)) == 1.0
 
 
 class TestSeeds:

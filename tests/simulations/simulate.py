@@ -1,0 +1,169 @@
+"""How often intervals hold the truth and tests raise a false alarm: ``simulate.py [TRIALS [TITLE]]``.
+
+Prints the tables of docs/statistics.md. What is drawn is described in ``conversations_at_random.py``.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from conversations_at_random import Population, expected_score, score_of
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from ercframe.statistics.bootstrap import bootstrap, percentile_interval
+from ercframe.statistics.confusion import headline
+from ercframe.statistics.holm import holm
+from ercframe.statistics.mcnemar import mcnemar_over_seeds
+from ercframe.statistics.paired import bootstrap_p, randomisation_p
+from ercframe.statistics.seeds import mean_over_seeds, seed_weights
+
+# Shape letters: B dialogues, S seeds, C emotions, R resamples.
+
+TRIALS, RESAMPLES = 1000, 1000
+SIZES = {31: 52, 120: 52, 280: 9}
+"""Test dialogues, and turns of each: IEMOCAP has 31 and 52, MELD 280 and 9."""
+SEEDS = 5
+ALPHA = 0.05
+Rates = dict[str, float]
+
+
+def weighted_f1(counts_XCC: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weighted F1 of confusion counts."""
+    return headline(counts_XCC)[..., 0]
+
+
+def coverage(dialogues: int, trials: int = TRIALS, seeds: int = SEEDS) -> Rates:
+    """How often a 95 % interval of the weighted F1 holds what it is about."""
+    population, rng = Population(SIZES[dialogues]), np.random.default_rng(dialogues)
+    expected, held = expected_score(population), Counter()
+    for trial in range(trials):
+        shifts = population.seed * rng.normal(size=seeds)
+        split = population.split(rng, dialogues)
+        counts_BSCC = split.counts(split.answers(rng, shifts))
+        truth = float(np.mean(score_of(population, shifts)))
+        drawn_RS = bootstrap(counts_BSCC, weighted_f1, RESAMPLES, trial)
+        fixed_R, free_R = (_over_seeds(drawn_RS, trial, drawn) for drawn in (False, True))
+        intervals = {
+            "these models: percentile, seeds held": (percentile_interval(fixed_R), truth),
+            "these models: BCa, seeds held": (bca_interval(fixed_R, counts_BSCC), truth),
+            "the recipe: percentile, seeds held": (percentile_interval(fixed_R), expected),
+            "the recipe: percentile, seeds drawn": (percentile_interval(free_R), expected),
+        }
+        held.add({name: low <= true <= high for name, ((low, high), true) in intervals.items()})
+    return held.rates()
+
+
+def false_alarms(dialogues: int, seeds: int, seeds_differ: bool, trials: int = TRIALS) -> Rates:
+    """How often a test at 5 % tells two trainings of one recipe apart."""
+    population, rng = _population(dialogues, seeds_differ), np.random.default_rng(dialogues)
+    alarms = Counter()
+    for trial in range(trials):
+        split = population.split(rng, dialogues)
+        answers = [split.answers(rng, population.seed * rng.normal(size=seeds)) for _ in range(2)]
+        first, second = map(split.counts, answers)
+        drawn_RS = _differences(first, second, trial)
+        p = {
+            "bootstrap, seeds drawn": bootstrap_p(_over_seeds(drawn_RS, trial, True)),
+            "bootstrap, seeds held": bootstrap_p(_over_seeds(drawn_RS, trial, False)),
+            "randomisation": randomisation_p(first, second, lambda x: weighted_f1(x).mean(axis=1), RESAMPLES, trial),
+            "McNemar": mcnemar_over_seeds(*(found == split.label for found in answers)),
+        }
+        alarms.add({name: value < ALPHA for name, value in p.items()})
+    return alarms.rates()
+
+
+def any_false_alarm(dialogues: int, runs: int = 4, trials: int = TRIALS) -> Rates:
+    """How often any of several runs differs from the baseline, all of one recipe, as it is and after Holm."""
+    population, rng = _population(dialogues, seeds_differ=True), np.random.default_rng(dialogues)
+    alarms = Counter()
+    for trial in range(trials):
+        split = population.split(rng, dialogues)
+        base, *others = (
+            split.counts(split.answers(rng, population.seed * rng.normal(size=SEEDS))) for _ in range(runs + 1)
+        )
+        p = []
+        for counts in others:
+            drawn_RS = _differences(counts, base, trial)
+            p.append(bootstrap_p(_over_seeds(drawn_RS, trial, True)))
+        alarms.add({"uncorrected": min(p) < ALPHA, "Holm": min(holm(p)) < ALPHA})
+    return alarms.rates()
+
+
+def bca_interval(drawn_R: NDArray[np.float64], counts_BSCC: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Bias-corrected and accelerated interval, by the jackknife over dialogues: Efron (1987)."""
+    estimate = weighted_f1(counts_BSCC.sum(axis=0)).mean()
+    without_B = weighted_f1(counts_BSCC.sum(axis=0) - counts_BSCC).mean(axis=1)
+    away_B = without_B.mean() - without_B
+    acceleration = (away_B**3).sum() / (6 * (away_B**2).sum() ** 1.5)
+    bias = norm.ppf(np.clip(np.mean(drawn_R < estimate), 1 / len(drawn_R), 1 - 1 / len(drawn_R)))
+    z = bias + norm.ppf([0.025, 0.975])
+    return np.quantile(drawn_R, norm.cdf(bias + z / (1 - acceleration * z)))
+
+
+class Counter:
+    """How often each of several things happened."""
+
+    def __init__(self) -> None:
+        self.rows: list[Mapping[str, bool]] = []
+
+    def add(self, row: Mapping[str, bool]) -> None:
+        self.rows.append(row)
+
+    def rates(self) -> Rates:
+        return {name: float(np.mean([row[name] for row in self.rows])) for name in self.rows[0]}
+
+
+def _population(dialogues: int, seeds_differ: bool) -> Population:
+    population = Population(SIZES[dialogues])
+    return population if seeds_differ else replace(population, seed=0.0)
+
+
+def _differences(first: NDArray[np.int64], second: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """Of each resample and seed, ``(R, S)``."""
+    return bootstrap(first, weighted_f1, RESAMPLES, seed) - bootstrap(second, weighted_f1, RESAMPLES, seed)
+
+
+def _over_seeds(drawn_RS: NDArray[np.float64], seed: int, drawn: bool) -> NDArray[np.float64]:
+    weights = seed_weights(drawn_RS.shape[1], len(drawn_RS), seed, drawn)
+    return mean_over_seeds(drawn_RS[:, :, None], weights)[:, 0]
+
+
+def _lines(heads: tuple[str, ...], rows: Iterator[tuple[str, Rates]]) -> Iterator[str]:
+    for i, (name, rates) in enumerate(rows):
+        if not i:
+            yield f"| {' | '.join([*heads, *rates])} |"
+            yield f"|{'---|' * (len(heads) + len(rates))}"
+        yield f"| {name} | {' | '.join(f'{100 * rate:.1f}' for rate in rates.values())} |"
+
+
+def main(trials: int = TRIALS, only: str = "") -> None:
+    """Print every table, or those whose titles begin with ``only``, in percent."""
+    print(f"{trials} trials, {RESAMPLES} resamples each; in percent")
+    tables = {
+        f"Coverage, {SEEDS} seeds": (("dialogues",), ((str(n), coverage(n, trials)) for n in SIZES)),
+        "False alarms at 5 %": (
+            ("dialogues", "seeds", "seeds differ"),
+            (
+                (f"{n} | {seeds} | {'yes' if differ else 'no'}", false_alarms(n, seeds, differ, trials))
+                for n in SIZES
+                for seeds in (1, SEEDS)
+                for differ in (False, True)
+            ),
+        ),
+        "Any false alarm, 4 runs against a baseline": (
+            ("dialogues",),
+            ((str(n), any_false_alarm(n, trials=trials)) for n in SIZES),
+        ),
+    }
+    for title, (heads, rows) in tables.items():
+        if not title.startswith(only):
+            continue
+        print(f"\n**{title}**\n")
+        for line in _lines(heads, rows):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]), *sys.argv[2:])
