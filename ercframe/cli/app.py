@@ -28,6 +28,7 @@ from ercframe.cli import (
     run,
     score,
     sweep,
+    table,
 )
 from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
@@ -68,7 +69,9 @@ def _root(
     """Multimodal emotion recognition in conversations, composed of plugins."""
 
 
-for module in (run, sweep, eval, report, score, compare, predict, export, check, bench, components, data, new, doctor):
+for module in (run, sweep, eval, report, score, compare, table, predict, export):
+    module.register(app)
+for module in (check, bench, components, data, new, doctor):
     module.register(app)
 
 
