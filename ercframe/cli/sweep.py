@@ -98,10 +98,20 @@ def sweep(
             help="Values to try, items of a YAML list; of several keys every combination; repeatable.",
         ),
     ] = None,
+    search: Annotated[
+        Path | None,
+        typer.Option("--search", metavar="SPACE.yaml", help="Let Optuna propose settings from this space instead."),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="With --search: settings to try in all.")] = 20,
+    objective: Annotated[
+        str, typer.Option("--objective", help="With --search: the score to maximise, mean over seeds; one of dev.")
+    ] = "dev.weighted_f1",
+    search_seed: Annotated[int, typer.Option("--search-seed", min=0, help="With --search: of the proposals.")] = 0,
     seeds: Seeds = None,
     out: Out = DEFAULT_OUT,
     name: Annotated[
-        str | None, typer.Option("--name", help="What that folder is called; RECIPE-sweep where it is left out.")
+        str | None,
+        typer.Option("--name", help="What that folder is called; RECIPE-sweep or RECIPE-search if left out."),
     ] = None,
     jobs: Jobs = None,
     engine: Engine = EngineName.local,
@@ -115,7 +125,7 @@ def sweep(
     demo: Demo = False,
     plugin: Plugin = None,
 ) -> int:
-    """Train a recipe under every combination of settings, each with all its seeds.
+    """Train a recipe under every combination of settings, or under those that Optuna proposes, with all its seeds.
 
     The same command again goes on: what is finished is kept, what was interrupted is resumed. Exit 0 when all are
     done, 1 when one failed, 2 for bad input, 75 when SIGTERM stopped it, 130 when Ctrl-C did.
@@ -125,15 +135,20 @@ def sweep(
 
     how = sweep_run.How(jobs, retry_failed, engine.value, cpus, gpus, ray_address)
     if resume:
-        given = {"KEY=VALUE": overrides, "--grid": grid, "--seeds": seeds, "--name": name, "--demo": demo}
-        unwanted = ", ".join(option for option, value in (given | {"--plugin": plugin}).items() if value)
+        given = {"KEY=VALUE": overrides, "--grid": grid, "--search": search, "--seeds": seeds, "--name": name}
+        unwanted = ", ".join(k for k, value in (given | {"--demo": demo, "--plugin": plugin}).items() if value)
         if unwanted:
             raise InputError(f"--resume goes on with a sweep as it began: it takes its folder (got also {unwanted})")
         return sweep_run.resume(Path(recipe), how)
-    if not grid:
-        raise InputError("--grid must be given, such as --grid fusion.type=concat,gated; for one setting: ercframe run")
+    if bool(grid) == (search is not None):
+        raise InputError(
+            "either --grid or --search must be given, such as --grid fusion.type=concat,gated "
+            f"(got {'both' if grid else 'neither'}); for one setting: ercframe run"
+        )
     source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
-    return sweep_run.sweep(source, grid, out, name, how)
+    if search is not None:
+        return sweep_run.search(source, search, trials, objective, search_seed, out, name, how)
+    return sweep_run.sweep(source, grid or [], out, name, how)
 
 
 def _changes(overrides: list[str] | None, seeds: int | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,17 @@ from ercframe.errors import InputError
 from ercframe.recipes.ablations import FULL
 from ercframe.report.comparison_files import write_comparison
 from ercframe.report.comparison_table import comparison_table
-from ercframe.report.sweep_table import left_rows, score_rows
+from ercframe.report.sweep_table import best_on_dev, left_rows, score_rows
 from ercframe.report.table import SHORT, percent
 from ercframe.sweep.ablations import ablations
-from ercframe.sweep.drive import Listed, Sweep
+from ercframe.sweep.drive import Listed, Sweep, Trials
 from ercframe.sweep.engine import Engine, processors
 from ercframe.sweep.folder import SweepFolder
 from ercframe.sweep.grid import grid
 from ercframe.sweep.local import LocalEngine
 from ercframe.sweep.plan import Changes, Source, Trial, plan, without_repeats
+from ercframe.sweep.search import Search, require_dev_objective
+from ercframe.sweep.space import read_space
 
 EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": 75, "interrupted": 130}
 
@@ -90,6 +93,26 @@ def sweep(source: Source, axes: Sequence[str], out: Path, name: str | None, how:
     return _train(folder, trials, {"kind": "grid", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
 
 
+def search(
+    source: Source, space: Path, trials: int, objective: str, seed: int, out: Path, name: str | None, how: How
+) -> int:
+    """Train the settings that Optuna proposes; the exit code."""
+    score = require_dev_objective(objective, source)
+    parameters = read_space(space, source)
+    loaded = source.load({})
+    _say(loaded.notices)
+    folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-search"))
+    about = {
+        "kind": "search",
+        "recipe": loaded.recipe.name,
+        "source": source.as_json(),
+        "space": str(space),
+        "search": {"trials": trials, "objective": objective, "seed": seed},
+    }
+    proposed = Search(source, parameters, folder.path, trials, score, seed, lambda text: _say([text]))
+    return _train(folder, [], about, how, proposed, trials)
+
+
 def resume(path: Path, how: How) -> int:
     """Go on with the sweep in a folder, as it was begun; the exit code.
 
@@ -101,6 +124,8 @@ def resume(path: Path, how: How) -> int:
     if not found:
         raise InputError(f"--resume needs the folder of a sweep ({path} has no sweep.json)")
     source = Source.of_json(found["source"])
+    if found["kind"] == "search":
+        return search(source, Path(found["space"]), **found["search"], out=path.parent, name=path.name, how=how)
     trials = plan(source, {entry["name"]: entry["changes"] for entry in found["trials"]})
     changed = [t.name for t, entry in zip(trials, found["trials"], strict=True) if t.key != entry["key"]]
     if changed:
@@ -118,14 +143,24 @@ def _planned(source: Source, settings: Mapping[str, Changes]) -> list[Trial]:
     return trials
 
 
-def _train(folder: SweepFolder, trials: Sequence[Trial], about: Mapping[str, Any], how: How) -> int:
+def _train(
+    folder: SweepFolder,
+    trials: Sequence[Trial],
+    about: Mapping[str, Any],
+    how: How,
+    source: Trials | None = None,
+    count: int = 0,
+) -> int:
     engine, threads = how.make()
-    trainer = Sweep(folder, engine, about, ConsoleWatcher(len(trials)), threads, how.retry_failed)
-    status = trainer.run(Listed(trials), trials)
+    trainer = Sweep(folder, engine, about, ConsoleWatcher(count or len(trials)), threads, how.retry_failed)
+    status = trainer.run(source or Listed(trials), trials)
     console, rows = Console(), trainer.rows()
     compared = _compared(folder, rows) if about["kind"] == "ablation" else None
     console.print(comparison_table(compared) if compared else score_rows(about["recipe"], rows))
     console.print(left_rows(rows))
+    if about["kind"] != "ablation" and (best := best_on_dev(rows)):
+        settings = " ".join(f"{key}={shlex.quote(value)}" for key, value in best["changes"].items())
+        typer.echo(f"best on dev: {best['name']}, {settings}")
     typer.echo(f"sweep folder: {folder.path}")
     return EXIT_CODES[status]
 

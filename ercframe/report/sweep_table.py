@@ -28,10 +28,17 @@ def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     table.add_column("trial", overflow="fold")
     for column in (f"dev\n{SHORT[monitor]}", *(f"test\n{short}" for short in SHORT.values())):
         table.add_column(column, justify="right", no_wrap=True)
-    best = max(results, key=lambda name: _mean(results[name], "dev", monitor)) if with_dev else None
+    chosen = best_on_dev(rows)
+    best = chosen["name"] if chosen else None
     for trial, result in results.items():
         table.add_row(*_cells(trial, result, monitor), style="bold" if trial == best else None)
     return table
+
+
+def best_on_dev(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The trial with the best mean on dev, by the score that chose the epochs; None where there is no dev."""
+    with_dev = [row for row in rows if row["result"] and "dev" in row["result"]["scores"]]
+    return max(with_dev, key=lambda row: _mean(row["result"], "dev", row["result"]["monitor"]), default=None)
 
 
 def left_rows(rows: Sequence[Mapping[str, Any]]) -> RenderableType:

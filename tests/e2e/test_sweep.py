@@ -81,6 +81,15 @@ def is_there(process):
     return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+def below(process):
+    """Command lines of all processes that a process started, and those started, by their number."""
+    found = {}
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        command_line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        found |= {int(child): command_line, **below(int(child))}
+    return found
+
+
 def run_alone(recipe, out):
     subprocess.run(command("run", recipe, "--out", out), env=ENVIRONMENT, check=True, capture_output=True, timeout=300)
     (found,) = Path(out).rglob("recipe.yaml")
@@ -168,10 +177,12 @@ def test_on_a_real_ray_the_results_are_those_of_this_machine():
     axes = ["tiny.yaml", "--grid", "fusion.type=concat,gated"]
     with begun(*axes, "--engine", "ray", "--name", "on-ray") as driver:
         until(lambda: list(Path("runs/on-ray").rglob("seed-0")), 240)
-        listening = {address for address in _listening() if not address.startswith("127.")}
+        started = below(driver.pid)
         _, error = driver.communicate(timeout=300)
     assert driver.returncode == 0, error
-    assert listening <= set(), f"Ray must stay on this machine (it listens on {listening})"
+    assert any("raylet" in name for name in started.values())
+    assert not [name for name in started.values() if "dashboard.py" in name]
+    until(lambda: not any(map(is_there, started)))
     code, _, error = sweep(*axes)
     assert code == 0, error
     for name, entry in trials().items():

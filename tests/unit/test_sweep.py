@@ -16,6 +16,8 @@ from ercframe.sweep.engine import Ending
 from ercframe.sweep.folder import SweepFolder
 from ercframe.sweep.grid import grid
 from ercframe.sweep.plan import Source, plan, without_repeats
+from ercframe.sweep.search import Search, require_dev_objective
+from ercframe.sweep.space import Range, read_space
 
 TINY = {
     "modalities": ["text", "audio"],
@@ -295,3 +297,119 @@ def test_a_damaged_record_is_told(tiny, capsys):
     (FOLDER / "sweep.json").write_text("{")
     with pytest.raises(InputError, match=r"^runs/sweep/sweep.json cannot be read: "):
         train(tiny, InThisProcess(capsys), AXES[:1])
+
+
+# Search
+
+
+SPACE = """\
+trainer.optimizer.lr: {type: float, low: 1e-3, high: 1e-1, log: true}
+encoder.width: {type: int, low: 2, high: 8, step: 2}
+fusion.type: {type: categorical, choices: [concat, gated]}
+"""
+
+
+@pytest.fixture
+def space(tiny):
+    """Write ``space.yaml`` and read it for the tiny recipe."""
+
+    def read(text=SPACE):
+        Path("space.yaml").write_text(text)
+        return read_space(Path("space.yaml"), tiny)
+
+    return read
+
+
+def test_a_space_is_typed(space):
+    found = space()
+    assert found["trainer.optimizer.lr"] == Range(type="float", low=1e-3, high=1e-1, log=True)
+    assert found["encoder.width"].extremes() == [2, 8]
+    assert found["fusion.type"].extremes() == ["concat", "gated"]
+
+
+def test_everything_wrong_with_a_space_is_told_with_its_place(space):
+    with pytest.raises(InputError) as caught:
+        space(
+            "trainer.optimizer.rate: {type: float, low: 1, high: 2}\n"
+            "trainer.epochs: {type: int, low: 0, high: 3}\n"
+            "encoder.width: {type: integer, low: 1, high: 3}\n"
+            "fusion.type: {type: categorical, choices: [gated, gatd]}\n"
+            "trainer.optimizer.lr: {type: float, low: 0, high: 1, log: true}\n"
+            "encoder.speed: {type: int, low: 3, hihg: 4}\n"
+        )
+    assert caught.value.title == "7 problems in space.yaml"
+    told = [(p.where, p.what, p.message) for p in caught.value.problems]
+    assert told[0][:2] == ("1:25", "trainer.optimizer.rate")
+    assert told[0][2].startswith("unknown key")
+    assert told[1:] == [
+        ("2:17", "trainer.epochs", "must be at least 1 (got 0)"),
+        ("3:1", "encoder.width", "must be a dotted key and {type: …}, one of float, int, categorical"),
+        ("4:14", "fusion.type", told[3][2]),
+        ("5:23", "trainer.optimizer.lr", "with log, low must be above 0 and step left out"),
+        ("6:16", "encoder.speed.high", "must be given"),
+        ("6:36", "encoder.speed.hihg", "unknown key; did you mean 'high'?"),
+    ]
+    assert "did you mean 'gated'?" in told[3][2]
+
+
+def test_only_a_score_on_dev_may_choose(tiny):
+    assert require_dev_objective("dev.macro_f1", tiny) == "macro_f1"
+    with pytest.raises(
+        InputError, match=r"^--objective must be a score on dev \(got test.weighted_f1\): what is chosen by"
+    ):
+        require_dev_objective("test.weighted_f1", tiny)
+    with pytest.raises(
+        InputError, match=r"^--objective must be one of dev.weighted_f1, dev.accuracy, dev.macro_f1 \(got f1"
+    ):
+        require_dev_objective("f1", tiny)
+    with pytest.raises(InputError, match=r"^a search needs protocol.name=heldout: protocol 'paper' leaves no dev"):
+        require_dev_objective("dev.accuracy", Source("tiny.yaml", ("protocol.name=paper",)))
+
+
+def search(tiny, space, engine, folder, trials, seed=0):
+    kept = SweepFolder.create(folder)
+    notices = []
+    source = Search(tiny, space, kept.path, trials, "weighted_f1", seed, notices.append)
+    sweep = Sweep(kept, engine, {"recipe": "tiny"}, Told())
+    return sweep.run(source), [(row["name"], row["changes"], row["result"]) for row in sweep.rows()], notices
+
+
+def without_times(rows):
+    return [(name, changes, result and {**result, "seconds": 0}) for name, changes, result in rows]
+
+
+@pytest.mark.extra
+def test_a_search_that_was_stopped_comes_to_the_same_end(tiny, space, capsys):
+    source = Source("tiny.yaml", ("protocol.seeds=1",))
+    status, whole, _ = search(source, space(), InThisProcess(capsys), Path("whole"), 4)
+    assert status == "finished"
+    assert len({str(changes) for _, changes, _ in whole}) > 1
+    stopped = InThisProcess(capsys, {"trial-0002": KeyboardInterrupt})
+    assert search(source, space(), stopped, Path("parts"), 4)[0] == "interrupted"
+    engine = InThisProcess(capsys)
+    status, parts, _ = search(source, space(), engine, Path("parts"), 4)
+    assert status == "finished"
+    assert [task.name for task in engine.ran] == ["trial-0002", "trial-0003"]
+    assert without_times(parts) == without_times(whole)
+
+
+@pytest.mark.extra
+def test_a_search_goes_on_as_the_same_search_or_not_at_all(tiny, space, capsys):
+    search(tiny, space(), InThisProcess(capsys, {"trial-0000": 1}), Path("parts"), 1)
+    with pytest.raises(
+        InputError, match=r"^the search in this folder was begun with another seed; put it back, or begin"
+    ):
+        search(tiny, space(), InThisProcess(capsys), Path("parts"), 1, seed=1)
+    with pytest.raises(InputError, match=r"^the search in this folder was begun with another space; "):
+        search(tiny, space(SPACE.replace("8", "6")), InThisProcess(capsys), Path("parts"), 1)
+
+
+@pytest.mark.extra
+def test_settings_that_the_recipe_does_not_take_together_are_passed_over(tiny, space, capsys):
+    both = "fusion.type: {type: categorical, choices: [tensor, gated]}\n"
+    source = Source("tiny.yaml", ("classifier.type=late", "protocol.seeds=1"))
+    status, rows, notices = search(source, space(both), InThisProcess(capsys), Path("parts"), 5)
+    assert status == "finished"
+    assert {changes["fusion.type"] for _, changes, _ in rows} == {"gated"}
+    assert len(rows) + len(notices) == 5
+    assert all("cannot be trained: classifier 'late' needs" in notice for notice in notices)
