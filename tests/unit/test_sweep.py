@@ -407,9 +407,9 @@ def test_a_search_goes_on_as_the_same_search_or_not_at_all(tiny, space, capsys):
 @pytest.mark.extra
 def test_settings_that_the_recipe_does_not_take_together_are_passed_over(tiny, space, capsys):
     both = "fusion.type: {type: categorical, choices: [tensor, gated]}\n"
-    source = Source("tiny.yaml", ("classifier.type=late", "protocol.seeds=1"))
+    source = Source("tiny.yaml", ("losses.aux={type: self_distillation}", "protocol.seeds=1"))
     status, rows, notices = search(source, space(both), InThisProcess(capsys), Path("parts"), 5)
     assert status == "finished"
     assert {changes["fusion.type"] for _, changes, _ in rows} == {"gated"}
     assert len(rows) + len(notices) == 5
-    assert all("cannot be trained: classifier 'late' needs" in notice for notice in notices)
+    assert all("cannot be trained: loss 'self_distillation' needs" in notice for notice in notices)
