@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
-LETTER = 0.56
+LETTER = 0.61
 """Width of a letter by the size of the type, about; a page's fonts are not known here."""
 
 
@@ -119,7 +119,7 @@ class Canvas:
 
     def legend(self, entries: Sequence[tuple[str, str]], y: float, *, x: float = 4) -> float:
         """Names with a sample of their colour, in as many lines as they need; where the last one ends."""
-        at, size = x, 11.0
+        at, y, size = x, y + 2, 11.0
         for name, colour in entries:
             needed = 14 + LETTER * size * len(name) + 12
             if at > x and at + needed > self.width:

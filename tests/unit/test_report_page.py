@@ -10,35 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from reporting import RECIPE, train
 from safetensors.torch import load_file, save_file
 
-from ercframe import recipes
-from ercframe.build import assemble
 from ercframe.cli.app import run_app
-from ercframe.execute import execute
-
-RECIPE = {
-    "modalities": ["text", "audio"],
-    "dataset": {"type": "synthetic", "train": 8, "dev": 3, "test": 6, "labels": 4},
-    "encoder": {"type": "identity", "width": 4},
-    "fusion": {"type": "gated"},
-    "classifier": {"type": "linear"},
-    "losses": {"task": {"type": "cross_entropy"}, "distill": {"type": "self_distillation"}},
-    "trainer": {"epochs": 3, "batch_dialogues": 4, "device": "cpu"},
-    "protocol": {"seeds": 2},
-}
-
-
-class Silent:
-    """Watches a run."""
-
-    def __getattr__(self, name):
-        return lambda *arguments: None
-
-
-def train(folder: Path, name: str = "tiny", **changes) -> Path:
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(RECIPE | changes))
-    return execute(assemble(recipes.load(folder / f"{name}.yaml")), folder / "runs", Silent())[0].path
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +341,7 @@ def test_several_runs_stand_side_by_side(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_app(["report", str(run), str(other)]) == 0
     page = Page((tmp_path / "comparison.html").read_text())
-    assert sections(page) == ["scores", "emotions", "curves", "recipes"]
+    assert sections(page) == ["scores", "emotions", "curves", "data", "recipes"]
     assert figures(page) == ["scores", "f1", "curve-0", "curve-1"]
     assert "tiny (generated data)" in page.text
     assert "other (generated data)" in page.text

@@ -19,7 +19,7 @@ def reliability_diagram(name: str, title: str, bins: Sequence[Mapping[str, Any]]
         bins: with ``low``, ``high``, ``count``, ``confidence`` and ``accuracy``, the latter two None in an empty one.
     """
     canvas = Canvas()
-    frame = Frame(canvas, 44, 8, 288, 200, x=(0, 1), y=(0, 1))
+    frame = Frame(canvas, 44, 8, 280, 200, x=(0, 1), y=(0, 1))
     frame.grid_y(lambda value: f"{100 * value:g}")
     frame.grid_x(lambda value: f"{100 * value:g}", lines=False)
     frame.name_x("probability of the prediction, in percent")

@@ -42,19 +42,20 @@ def side_by_side(compared: Sequence[Compared]) -> Iterator[Section]:
     if with_scores:
         yield _emotions(with_scores)
     yield _curves(compared)
+    yield _data(compared)
     yield Section("recipes", "Recipes", code=[(one.name, one.run.recipe) for one in compared], plain=True)
 
 
 def _scores(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> Section:
     head = [
         "run",
-        "epochs",
+        "protocol",
         "seeds",
         "weighted F1",
         "95 % interval",
         "accuracy",
         "macro F1",
-        "oracle",
+        "oracle wF1",
         "gap",
         "parameters",
     ]
@@ -153,6 +154,18 @@ def _curves(compared: Sequence[Compared]) -> Section:
         figure = score_curves(one.run, split, (min(values) - room, max(values) + room))
         figures.append(replace(figure, name=f"curve-{number}", title=f"{_told(one)}: {figure.title}"))
     return Section("curves", "Learning curves", ["All have the same scale. Dots: the chosen epochs."], figures)
+
+
+def _data(compared: Sequence[Compared]) -> Section:
+    """What each run was trained on; the same digest is the same data."""
+    rows = []
+    for one in compared:
+        dataset = one.run.summary["dataset"] if one.run.summary else {}
+        sizes = ", ".join(f"{count:,} {split}" for split, count in dataset.get("dialogues", {}).items() if count)
+        inputs = ", ".join(one.run.modalities)
+        rows.append([_told(one), dataset.get("name", ""), sizes, inputs, str(one.run.environment.get("data", ""))[:12]])
+    head = ["run", "corpus", "dialogues", "modalities", "digest of the data"]
+    return Section("data", "Data", tables=[Table("What the runs were trained on", head, rows, words=True)], plain=True)
 
 
 def _has(one: Compared, split: str) -> bool:
