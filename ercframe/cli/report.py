@@ -47,4 +47,4 @@ def report(
     write_text(path, html(page))
     typer.echo(f"written to {path}")
     if figures:
-        typer.echo(f"{len(write_figures(page, figures))} figures written to {figures}")
+        typer.echo(f"{len(write_figures(page, figures))} files written to {figures}")

@@ -14,6 +14,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "rule": ("#d5dae0", "#3a424c"),
     "accent": ("#00558a", "#7cc0f2"),
     "alarm": ("#a83c00", "#ffa066"),
+    "good": ("#006b4e", "#1fbf92"),
     "k0": ("#0072b2", "#3d97db"),
     "k1": ("#d55e00", "#f2803a"),
     "k2": ("#009e73", "#1fbf92"),

@@ -382,3 +382,20 @@ def test_a_run_that_is_only_looked_at_keeps_its_report(run):
     edit(run / "summary.json", lambda summary: None)
     assert run_app(["run", str(run), "--resume"]) == 0
     assert (run / "report.html").read_text() != "mine"
+
+
+def test_heads_that_say_what_the_model_says_agree_in_all_turns(run):
+    for path in predictions(run):
+        edit_rows(path, lambda row: row.update(heads={"echo": row["prediction"]}))
+    assert re.search(
+        r"head agrees with fused mean ± std .* echo 100\.00 ± 0\.00 100\.00 to 100\.00", reported(run).text
+    )
+
+
+def test_the_weights_of_an_emotion_are_the_mean_over_its_turns(run):
+    for path in predictions(run):
+        edit_rows(
+            path, lambda row: row.update(weights={"modality": [0.9, 0.1] if row["label"] == "happy" else [0.5, 0.5]})
+        )
+    assert "happy 90.00 ± 0.00 10.00 ± 0.00" in reported(run).text
+    assert "sad 50.00 ± 0.00 50.00 ± 0.00" in reported(run).text
