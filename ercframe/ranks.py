@@ -144,7 +144,8 @@ def joined() -> Iterator[Ranks]:
         dist.destroy_process_group()
     except Exception as error:
         if _is_loss(error):
-            raise PeerLostError(f"rank {ranks.rank} lost another one: {str(error).splitlines()[0]}") from error
+            cause = str(error).partition(". This is")[0].splitlines()[0]
+            raise PeerLostError(f"rank {ranks.rank} lost another one, which may say why: {cause}") from error
         if _told_by_first(error, ranks):
             raise SystemExit(2 if isinstance(error, InputError) else 1) from None
         if sys.stderr is not None:

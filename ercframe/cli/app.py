@@ -34,7 +34,7 @@ from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
 from ercframe.signals import Terminated
 
-PATIENCE = 10
+PATIENCE = 3
 """Seconds that a process waits for its launcher to end it after another one was lost."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 

@@ -21,8 +21,8 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it warns of is told here
     _set_defaults(processes)
+    logging.disable(logging.ERROR)  # what the launcher warns of is told here
     with tempfile.TemporaryDirectory(prefix="ercframe-") as logs:
         config = LaunchConfig(
             min_nodes=1,
@@ -49,12 +49,16 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
                 f"ercframe run FOLDER --resume --nproc {processes}\n"
             )
             return 1
+        finally:
+            logging.disable(logging.NOTSET)
     return 0
 
 
 def _set_defaults(processes: int) -> None:
-    """Divide the cores, and keep what the processes tell each other on this machine, unless somebody has decided."""
+    """Divide the cores, keep what the processes tell each other on this machine, and give them time to save their
+    state after a signal, unless somebody has decided otherwise."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "120")  # seconds; read by PyTorch 2.13, 30 before
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

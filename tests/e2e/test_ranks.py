@@ -1,16 +1,28 @@
 """Several processes train one model: the gradients, weights and scores of one process, and no hang when one dies."""
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import torch
 import yaml
 from gradients import CASES, RECIPE, take
 from safetensors.torch import load_file
+from test_resume import contents
+
+from ercframe import recipes
+from ercframe.build import assemble
+from ercframe.cli.app import run_app
+from ercframe.ranks import Ranks
+from ercframe.training.batches import training_batches
+from ercframe.training.share import shares
 
 HERE = Path(__file__).parent
 RANKS = 2
@@ -54,3 +66,202 @@ def test_gradients_and_terms_are_those_of_one_process_on_the_whole_batch(by_rank
         assert got.keys() == alone.keys()
         for key, x in alone.items():
             torch.testing.assert_close(got[key], x, rtol=0, atol=1e-10, msg=lambda text, key=key: f"{key}: {text}")
+
+
+def test_weights_stay_equal_on_all_ranks_and_random_numbers_differ(by_ranks):
+    first, second = (load_file(by_ranks[0].parent / f"trained-{rank}.safetensors") for rank in range(RANKS))
+    assert not torch.equal(first.pop("random"), second.pop("random"))
+    assert any(name.startswith("objective.") for name in first)
+    assert all(torch.equal(x, second[name]) for name, x in first.items())
+
+
+@pytest.mark.parametrize("changes", [[], ["transforms=[{type: modality_dropout, rates: 0.5}]"]])
+def test_shares_put_together_are_the_batches_of_one_process(tmp_path, changes):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(RECIPE | {"trainer": {"batch_dialogues": 5}}))
+    experiment = assemble(recipes.load(tmp_path / "tiny.yaml", changes))
+    whole = list(training_batches(experiment, torch.Generator().manual_seed(0)))
+    assert [len(batch.dialogues) for batch in whole] == [5, 5, 2]
+    by_rank = [list(shares(experiment, torch.Generator().manual_seed(0), Ranks(rank, 3), False)) for rank in range(3)]
+    for i, batch in enumerate(whole):
+        parts = [found[i] for found in by_rank if not found[i].stands_in]
+        assert sum((part.dialogues for part in parts), ()) == batch.dialogues
+        assert torch.equal(torch.cat([part.labels for part in parts]), batch.labels)
+        for m in batch.features:
+            assert torch.equal(torch.cat([part.features[m] for part in parts]), batch.features[m])
+            available = torch.cat([part.context.available[m] for part in parts])
+            assert torch.equal(available, batch.context.available[m])
+    (stand_in,) = [found[-1] for found in by_rank if found[-1].stands_in]
+    assert stand_in.dialogues == ()
+    assert len(stand_in.scored) == 0
+    assert (stand_in.labels == -1).all()
+
+
+RUN = RECIPE | {
+    "dataset": RECIPE["dataset"] | {"train": 21, "dev": 5, "test": 5},
+    "transforms": [{"type": "modality_dropout", "rates": 0.3}],
+    "trainer": {
+        "epochs": 20,
+        "batch_dialogues": 4,
+        "optimizer": {"lr": 0.01},
+        "device": "cpu",
+        "checkpoint_seconds": 0,
+    },
+    "protocol": {"seeds": 1},
+}
+DROPOUT = "classifier.dropout=0.3"
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Path:
+    """A recipe whose state is saved after every batch."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(RUN, sort_keys=False))
+    return path
+
+
+def start(*arguments: object, python: tuple[str, ...] = ("-m", "ercframe")) -> subprocess.Popen:
+    command = [sys.executable, *python, "run", *map(str, arguments)]
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, text=True)
+
+
+def end(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, errors = process.communicate(timeout=400)
+    return process.returncode, out, errors
+
+
+def run_in(out: Path) -> Path:
+    (found,) = out.rglob("recipe.yaml")
+    return found.parent
+
+
+def wait_for_epoch(number: int, out: Path) -> None:
+    """Wait until so many epochs are in the log."""
+    until = time.monotonic() + 300
+    while sum(len(log.read_text().splitlines()) for log in out.rglob("metrics.jsonl")) < number:
+        assert time.monotonic() < until, "there should have been an epoch"
+        time.sleep(0.02)
+
+
+def rank_of(launcher: subprocess.Popen, rank: int) -> int:
+    """The process of a rank."""
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            parent = int((environ.parent / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == launcher.pid and f"RANK={rank}".encode() in environ.read_bytes().split(b"\0"):
+                return int(environ.parent.name)
+        except OSError:  # it is gone, or not ours
+            continue
+    raise AssertionError(f"no rank {rank}")
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_score_as_one(recipe, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run_app(["run", str(recipe), "--out", str(one)]) == 0
+    code, out, errors = end(start(recipe, "--nproc", RANKS, "--out", two))
+    assert (code, errors) == (0, "")
+    assert out.count("writing to") == out.count("epoch  20") == out.count("run folder:") == 1
+    logs = [(run_in(folder) / "seed-0" / "metrics.jsonl").read_text().splitlines() for folder in (one, two)]
+    for mine, theirs in zip(*(map(json.loads, log) for log in logs), strict=True):
+        assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-5)
+        assert theirs["dev"] == pytest.approx(mine["dev"], abs=1e-6)
+        assert theirs["test"] == pytest.approx(mine["test"], abs=1e-6)
+    weights = [load_file(run_in(f) / "seed-0" / "checkpoints" / "best" / "weights.safetensors") for f in (one, two)]
+    for name, x in weights[0].items():
+        torch.testing.assert_close(weights[1][name], x, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(recipe, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert end(start(recipe, DROPOUT, "--nproc", RANKS, "--out", whole))[0] == 0
+
+    launcher = start(recipe, DROPOUT, "--nproc", RANKS, "--out", broken)
+    wait_for_epoch(2, broken)
+    others = [rank_of(launcher, rank) for rank in range(RANKS)]
+    os.kill(others[1], signal.SIGKILL)
+    code, _, errors = end(launcher)
+    assert code == 1
+    assert "Process 1 of 2 was ended by SIGKILL; the others were stopped." in errors
+    assert "Traceback" not in errors
+    assert not any(map(is_running, others))
+
+    folder = run_in(broken)
+    code, _, errors = end(start(folder, "--resume"))
+    assert code == 2
+    assert "must be as many as it began with, 2 (got 1); set them by --nproc, or in torchrun" in errors
+
+    launcher = start(folder, "--resume", "--nproc", RANKS)
+    wait_for_epoch(6, broken)
+    launcher.send_signal(signal.SIGTERM)
+    code, out, errors = end(launcher)
+    assert code == 75
+    assert "seed 0: saved after" in out
+    assert errors == f"Stopped by SIGTERM.\nTo go on: ercframe run {folder} --resume --nproc 2\n"
+
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS), "-m", "ercframe")
+    assert end(start(folder, "--resume", python=torchrun))[0] == 0
+    assert contents(folder) == contents(run_in(whole))
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_epochs_there_are(recipe, tmp_path):
+    launcher = start(recipe, "trainer.epochs=100000", "--nproc", RANKS, "--out", tmp_path)
+    wait_for_epoch(2, tmp_path)
+    launcher.send_signal(signal.SIGINT)
+    code, out, errors = end(launcher)
+    assert code == 130
+    assert "run folder:" in out
+    assert errors.startswith("Interrupted: the table holds the epochs that were finished")
+    assert json.loads((run_in(tmp_path) / "summary.json").read_text())["status"] == "interrupted"
+
+
+FAULTY = """
+import os
+from ercframe import Transform, hookimpl
+
+
+class Faulty(Transform):
+    name = "faulty"
+
+    def __init__(self, config, dataset):
+        pass
+
+    def forward(self, batch, generator):
+        if os.environ["RANK"] == "1":
+            raise LookupError("only this rank fails")
+        return batch
+
+
+@hookimpl
+def ercframe_components():
+    return [Faulty]
+"""
+
+
+@pytest.mark.slow
+def test_the_error_of_one_rank_ends_all_and_that_of_all_is_told_once(recipe, tmp_path):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    plugin = ("--plugin", tmp_path / "faulty.py", "transforms=[{type: faulty}]")
+    code, _, errors = end(start(recipe, *plugin, "--nproc", RANKS, "--out", tmp_path))
+    assert code == 1
+    assert "In rank 1 of 2:" in errors
+    assert "LookupError: only this rank fails" in errors
+    assert errors.count("Traceback") == 1
+
+    code, _, errors = end(start(recipe, "trainer.device=cuda:0", "--nproc", RANKS, "--out", tmp_path))
+    assert code == 2
+    assert errors.count("trainer.device") == 1
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_on_one_rank_is_told_once_with_the_whole_batch(recipe, tmp_path):
+    code, _, errors = end(start(recipe, "trainer.optimizer.lr=1e30", "--nproc", RANKS, "--out", tmp_path))
+    assert code == 1
+    assert errors.count("the loss must be finite") == 1
+    (found,) = tmp_path.rglob("diverged.json")
+    assert len(json.loads(found.read_text())["dialogues"]) == 4
