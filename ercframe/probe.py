@@ -45,7 +45,7 @@ def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:
     Raises:
         InputError: a shape, value or gradient is wrong, a stream is read by nobody, or a parameter is out of reach.
     """
-    with _undisturbed(learner):
+    with undisturbed(learner):
         model = learner.model
         streams = _result(Streams, model.encoder, batch.features, batch.context)
         _raise_on(_stream_problems(learner, streams, batch))
@@ -71,7 +71,7 @@ def require_counts(learner: Learner, batch: Batch) -> None:
         InputError: all terms of which that is so.
     """
     objective = learner.objective
-    with _undisturbed(learner), torch.no_grad():
+    with undisturbed(learner), torch.no_grad():
         terms, told = learner(batch)[1], objective.counts(batch)
     _raise_on(
         Problem(
@@ -107,7 +107,7 @@ def _continue_backward(streams: Streams, leaves: Streams) -> None:
 
 
 @contextmanager
-def _undisturbed(learner: Learner) -> Iterator[None]:
+def undisturbed(learner: Learner) -> Iterator[None]:
     """Run in train mode and leave no trace: training goes on as if there had been no probe."""
     devices = sorted({p.device.index or 0 for p in learner.parameters() if p.device.type == "cuda"})
     buffers = {name: buffer.clone() for name, buffer in learner.named_buffers()}

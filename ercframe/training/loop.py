@@ -11,6 +11,7 @@ from ercframe.build import Experiment
 from ercframe.errors import RunError
 from ercframe.evaluate import score
 from ercframe.metrics import Scores
+from ercframe.probe import probe_batch
 from ercframe.settings import TrainerSettings
 from ercframe.tensors import Batch
 from ercframe.training.anomaly import OperationError
@@ -20,7 +21,7 @@ from ercframe.training.epoch import Epoch
 from ercframe.training.optimizer import learning_rates
 from ercframe.training.parallel import ParallelStep
 from ercframe.training.schedule import Schedule
-from ercframe.training.share import shares
+from ercframe.training.share import divided, shares
 from ercframe.training.state import TrainingState
 from ercframe.training.step import Step
 from ercframe.training.tally import NotFiniteError
@@ -60,8 +61,7 @@ def fit(
     """
     settings = experiment.loaded.recipe.trainer
     caretaker = caretaker or Caretaker()
-    parts = (state.learner, state.optimizer, state.precision, state.scaler, settings.clip_norm)
-    step = make_step(*parts) if state.ranks.alone else ParallelStep(*parts, state.ranks)
+    step = _step(state, experiment, make_step)
     schedule = Schedule.of(experiment)
     while not is_over(state, settings):
         started = time.perf_counter()
@@ -117,6 +117,18 @@ def train_epoch(
                 state.tally.read()
             caretaker.batch_done()
     state.tally.read()
+
+
+def _step(state: TrainingState, experiment: Experiment, make_step: type[Step]) -> Step:
+    """What takes the steps of a process on its own, or of one of several."""
+    clip_norm = experiment.loaded.recipe.trainer.clip_norm
+    parts = (state.learner, state.optimizer, state.precision, state.scaler, clip_norm)
+    if state.ranks.alone:
+        return make_step(*parts)
+    step = ParallelStep(*parts, state.ranks)
+    some = divided(probe_batch(experiment.splits.train), state.ranks, state.learner.objective.couples_rows)
+    step.settle(some.to(state.device))
+    return step
 
 
 def _batches(state: TrainingState, experiment: Experiment) -> Iterator[Batch]:

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ercframe.components import Part
 from ercframe.errors import InputError, Problem
 from ercframe.model import Learner
+from ercframe.probe import undisturbed
 from ercframe.ranks import Ranks
 from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Streams, Term
 from ercframe.training.precision import Precision
@@ -55,6 +56,17 @@ class ParallelStep(Step):
             gradient_as_bucket_view=True,
             **own_buffers,
         )
+
+    def settle(self, share: Share) -> None:
+        """Go forward and backward once, on any share, and leave no trace but one.
+
+        After the first backward pass ``DistributedDataParallel`` arranges the gradients by the order in which they
+        came, and with three ranks or more the last digit of a sum depends on where in a message it stands. A run that
+        goes on must have that behind it where one that was not stopped had.
+        """
+        with undisturbed(self.learner):
+            self._left = 1
+            self.forward_backward(share)
 
     def __call__(self, batches: Sequence[Batch]) -> list[Mapping[str, Term]]:
         """As in :class:`Step`, on this rank's shares; the terms are those of the whole batches."""
