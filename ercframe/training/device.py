@@ -39,7 +39,7 @@ def _device_of(ranks: Ranks, name: str, setting: str) -> torch.device:
     count = torch.cuda.device_count()
     if ranks.local_size > count:
         raise InputError(
-            f"each process of a machine needs a GPU of its own (got {ranks.local_size} processes, {count} GPUs); "
+            f"each process of a machine needs a GPU of its own (got {ranks.local_size} processes, GPUs: {count}); "
             f"start fewer, or set {setting}=cpu"
         )
     torch.cuda.set_device(ranks.local_rank)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,12 +17,15 @@ import yaml
 from gradients import CASES, RECIPE, take
 from safetensors.torch import load_file
 from test_resume import contents
+from torch import nn
 
-from ercframe import recipes
+from ercframe import InputError, recipes
 from ercframe.build import assemble
 from ercframe.cli.app import run_app
-from ercframe.ranks import Ranks
+from ercframe.ranks import Ranks, joined
 from ercframe.training.batches import training_batches
+from ercframe.training.device import choose_device
+from ercframe.training.parallel import require_divisible
 from ercframe.training.share import shares
 
 HERE = Path(__file__).parent
@@ -94,6 +98,40 @@ def test_shares_put_together_are_the_batches_of_one_process(tmp_path, changes):
     assert stand_in.dialogues == ()
     assert len(stand_in.scored) == 0
     assert (stand_in.labels == -1).all()
+
+
+def test_what_needs_the_whole_batch_is_refused():
+    with pytest.raises(InputError) as refused:
+        require_divisible(nn.ModuleDict({"encoder": nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))}))
+    assert "encoder.1  BatchNorm1d  must not normalise over a batch" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ("cuda:0", "trainer.device must be auto, cpu or cuda where several processes train (got 'cuda:0')"),
+        ("cuda", "each process of a machine needs a GPU of its own (got 2 processes, GPUs: 1)"),
+    ],
+)
+def test_each_rank_of_a_machine_has_a_gpu_of_its_own(monkeypatch, device, told):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match=re.escape(told)):
+        choose_device(device, ranks=Ranks(1, 2, 1, 2))
+
+
+def test_anomaly_takes_one_process(capsys):
+    assert run_app(["run", "sdt_iemocap", "--demo", "--anomaly", "--nproc", "2"]) == 2
+    assert "--anomaly looks at one process: leave out --nproc, and start it without torchrun" in capsys.readouterr().err
+
+
+def test_a_launcher_that_leaves_something_out_is_told_what(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match="LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT not set"), joined():
+        pass
 
 
 RUN = RECIPE | {
