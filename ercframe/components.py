@@ -174,7 +174,8 @@ class Loss(Part):
 
     Attributes:
         terms: names, or prefixes before an underscore, of the terms it returns; a recipe weighs each by its prefix.
-        couples_rows: True where a term compares utterances with each other, as a contrastive loss does.
+        couples_rows: True where a term compares utterances with each other, as a contrastive loss does. Where several
+            processes share a batch, it gets the utterances of all of them.
     """
 
     kind = "loss"

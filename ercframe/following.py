@@ -42,14 +42,15 @@ def follow(experiment: Experiment, ranks: Ranks, folder: RunFolder | None = None
         if folder:
             require_same_experiment(folder, experiment, found, ranks)
         require_same_everywhere(experiment, ranks)
-        signals = Signals()
-        with signals.listening(), signals.held(), found.precision.matmuls():
+        signals, order = Signals(), Order("running")
+        stopped = suppress(KeyboardInterrupt, Terminated)  # of which the first rank knows, or which come too late
+        with signals.listening(), stopped, signals.held(), found.precision.matmuls():
             while (order := ranks.told(Order("running"))).status == "running":
                 state = new_state(experiment, order.seed, found.device, ranks)
                 if order.state:
                     state.load_state_dict(order.state)
                 _Follower(state, experiment, signals).train()
-            return order.status
+        return "interrupted" if order.status == "running" else order.status
 
 
 def follow_resumed(path: Path, ranks: Ranks) -> str:
