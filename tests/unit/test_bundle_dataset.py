@@ -14,6 +14,7 @@ from small_corpus import AUDIO, TEXT, bundle, edited
 from torch import Tensor
 
 from ercframe import InputError, collate
+from ercframe.data.intake import Inputs, read_inputs, write_inputs
 from ercframe_plugins.datasets.bundle import BundleDataset
 
 
@@ -191,3 +192,13 @@ def test_an_index_that_contradicts_the_manifest_is_not_trained_on(
 
 def test_an_unknown_modality(folder: Path) -> None:
     _refused(f"{folder} has no modality 'txt'; it has text, audio; did you mean 'text'?", folder, "txt", "audio")
+
+
+def test_provenance_is_that_of_the_manifest_and_stays_with_a_run(folder: Path, tmp_path: Path) -> None:
+    dataset = _open(folder)
+    manifest, told = dataset.bundle.manifest, dataset.provenance()
+    assert told["imported by"] == f"{manifest.made_by.importer}, ercframe {manifest.made_by.ercframe}"
+    assert told["manifest"] == f"SHA-256 {dataset.fingerprint()}"
+    assert told.get("licence", "") == manifest.licence
+    write_inputs(tmp_path, Inputs(dataset.info, dataset.intake(), told))
+    assert read_inputs(tmp_path).provenance == told
