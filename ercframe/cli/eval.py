@@ -37,6 +37,10 @@ def evaluate(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Draw what --context and --robustness find.")
     ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write what --context and --robustness find as tables."),
+    ] = None,
     trust_plugins: Annotated[
         bool, typer.Option("--trust-plugins", help="Run the code of the plugin files in the run folder.")
     ] = False,
@@ -53,13 +57,15 @@ def evaluate(
     from ercframe.cli.data import working
     from ercframe.errors import InputError
     from ercframe.evaluation import Evaluation
-    from ercframe.files import write_json
+    from ercframe.files import write_json, write_text
     from ercframe.loading import TrainedRun
+    from ercframe.report.evaluation_markdown import evaluation_markdown
     from ercframe.report.evaluation_table import evaluation_table
     from ercframe.training.device import choose_device
 
-    if svg and not (context or robustness):
-        raise InputError("--svg draws what --context or --robustness finds: add one of them, or both")
+    if (svg or markdown) and not (context or robustness):
+        asked = "--svg draws" if svg else "--markdown tells"
+        raise InputError(f"{asked} what --context or --robustness finds: add one of them, or both")
     trained = TrainedRun.open(run, trust_plugins=trust_plugins, plugin_files=plugin or [])
     wanted = Evaluation.of(trained, split=split, seed=seed, drop=drop or [], robustness=robustness, context=context)
     named = trained.loaded.recipe.trainer.device
@@ -72,6 +78,8 @@ def evaluate(
         from ercframe.report.evaluation_plot import draw_evaluation
 
         draw_evaluation(found, svg)
+    if markdown:
+        write_text(markdown, evaluation_markdown(found))
     console = Console()
     console.print(evaluation_table(found))
     console.print(f"written to {run / 'evaluation.json'}", markup=False, highlight=False, soft_wrap=True)

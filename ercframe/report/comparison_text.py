@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ercframe.report.comparison_cells import Cell, Grid, grids, notes
+from ercframe.report.markdown import pipe_table, plain
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -34,8 +34,8 @@ def markdown(found: Mapping[str, Any]) -> str:
     """All tables and notes as Markdown with pipe tables."""
     parts = []
     for grid in grids(found):
-        parts.append(f"**{_markdown(grid.title)}**\n\n{_pipes(grid)}")
-    parts.append("\n".join(f"- {_markdown(note)}" for note in notes(found)))
+        parts.append(f"**{plain(grid.title)}**\n\n{_pipes(grid)}")
+    parts.append("\n".join(f"- {plain(note)}" for note in notes(found)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -86,18 +86,13 @@ def _flat(run: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _pipes(grid: Grid) -> str:
-    rows = [[_markdown(head.text) for head in grid.heads], ["---"] + ["---:"] * (len(grid.heads) - 1)]
-    rows += [[_markdown_cell(cell) for cell in row] for row in grid.rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return pipe_table(
+        [plain(head.text) for head in grid.heads], [[_markdown_cell(cell) for cell in row] for row in grid.rows]
+    )
 
 
 def _markdown_cell(cell: Cell) -> str:
-    return f"**{_markdown(cell.text)}**" if cell.best else _markdown(cell.text)
-
-
-def _markdown(text: str) -> str:
-    """Text in which nothing is markup."""
-    return re.sub(r"([\\`*_\[\]<>|~#&$])", r"\\\1", " ".join(text.split()))
+    return f"**{plain(cell.text)}**" if cell.best else plain(cell.text)
 
 
 def _latex_cell(cell: Cell) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ercframe.files import write_atomically
+from ercframe.report.evaluation_table import title
 from ercframe.report.palette import COLOURS, MARKERS
-from ercframe.report.table import GENERATED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def draw_evaluation(found: Mapping[str, Any], path: Path) -> None:
         for axes, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             draw(axes)
             axes.grid(True, alpha=0.3)
-        figure.suptitle(_title(found), fontsize=9)
+        figure.suptitle(title(found), fontsize=9)
         write_atomically(path, lambda beside: figure.savefig(beside, format="svg", metadata={"Date": None}))
 
 
@@ -100,10 +100,3 @@ def _draw_curves(curves: Sequence[Mapping[str, Any]], number: str, axis: str, ax
     axes.set_xlabel(axis)
     axes.set_ylabel("weighted F1, %")
     axes.legend(frameon=False, fontsize=7)
-
-
-def _title(found: Mapping[str, Any]) -> str:
-    seeds = len(found["seeds"])
-    title = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}, {found['selection']}, "
-    title += f"{seeds} seed{'s' * (seeds != 1)}"
-    return f"{title}\n{GENERATED}" if found["dataset"]["generated"] else title

@@ -24,7 +24,7 @@ def evaluation_table(found: Mapping[str, Any]) -> RenderableType:
         found: what ``evaluation.json`` holds.
     """
     parts: list[RenderableType] = [
-        _scores(_title(found), list(_rows(found))),
+        _scores(title(found), list(_rows(found))),
         slices_table(found),
         confusions_table(found),
         _calibration(found["calibration"]),
@@ -102,11 +102,11 @@ def _context(views: Sequence[Mapping[str, Any]]) -> Table:
         last = group
         difference = f"{100 * view['difference']['value']:+.2f}"
         cells = (*with_interval(view["scores"]["weighted_f1"]), difference, percent(view["flipped"]["value"]))
-        table.add_row(*_shown(view), f"{view['turns']:.1f}", *cells)
+        table.add_row(*shown(view), f"{view['turns']:.1f}", *cells)
     return table
 
 
-def _shown(view: Mapping[str, Any]) -> tuple[str, str]:
+def shown(view: Mapping[str, Any]) -> tuple[str, str]:
     """What is shown before and after the utterance, in words."""
     how = "own" if view["speakers"] == "own" else "shuffled" if view["order"] == "shuffled" else ""
     past, future = str(view["past"]), "all" if view["future"] else "none"
@@ -119,11 +119,12 @@ def _plain(score: Mapping[str, float | None], digits: int = 3) -> str:
     return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if std is not None else "")
 
 
-def _title(found: Mapping[str, Any]) -> str:
+def title(found: Mapping[str, Any]) -> str:
+    """What was evaluated, in a line; a second one says where the data is generated."""
     count = len(found["seeds"])
-    title = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {found['selection']}, "
-    title += f"{count} seeds" if count > 1 else f"seed {found['seeds'][0]['seed']}"
-    return f"{title}\n{GENERATED}" if found["dataset"]["generated"] else title
+    line = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {found['selection']}, "
+    line += f"{count} seeds" if count > 1 else f"seed {found['seeds'][0]['seed']}"
+    return f"{line}\n{GENERATED}" if found["dataset"]["generated"] else line
 
 
 def _notes(found: Mapping[str, Any]) -> Iterator[str]:

@@ -158,7 +158,8 @@ def test_nothing_is_fitted_on_what_is_scored(run, tmp_path):
 
 
 def test_context_of_a_model_without_one(run, tmp_path, capsys):
-    evaluation = found(run, "--context", "--svg", str(tmp_path / "plot.svg"))
+    files = ("--svg", str(tmp_path / "plot.svg"), "--markdown", str(tmp_path / "tables.md"))
+    evaluation = found(run, "--context", *files)
     views = evaluation["context"]["views"]
     assert [(v["past"], v["future"]) for v in views[:10]] == [
         (past, future) for future in (False, True) for past in (0, 1, 3, 5, "all")
@@ -170,21 +171,29 @@ def test_context_of_a_model_without_one(run, tmp_path, capsys):
     drawn = (tmp_path / "plot.svg").read_text()
     assert "turns shown before the utterance" in drawn
     assert "GENERATED DATA" in drawn
+    tables = (tmp_path / "tables.md").read_text()
+    assert "2 seeds. GENERATED DATA" in tables
+    assert tables.count("| +0.00 (0.00 to 0.00) | 0.00 ± 0.00 |") == 12
 
 
 def test_context_of_a_model_that_listens(tmp_path):
     trainer = RECIPE["trainer"] | {"epochs": 6, "optimizer": {"name": "adam", "lr": 0.03}}
     run = train(tmp_path, encoder={"type": "bilstm", "hidden": 8}, trainer=trainer, protocol={"seeds": 1})
-    views = found(run, "--context", "--robustness", "--svg", str(tmp_path / "plot.svg"))["context"]["views"]
+    files = ("--svg", str(tmp_path / "plot.svg"), "--markdown", str(tmp_path / "tables.md"))
+    evaluation = found(run, "--context", "--robustness", *files)
+    views = evaluation["context"]["views"]
     assert views[9]["flipped"]["value"] == 0
     assert any(view["flipped"]["value"] > 0 for view in views)
     assert "noise, in deviations of a feature" in (tmp_path / "plot.svg").read_text()
+    alone = 100 * evaluation["robustness"]["subsets"][-1]["over_seeds"]["weighted_f1"]["mean"]
+    assert f"| audio | {alone:.2f} |" in (tmp_path / "tables.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--svg", "plot.svg"], "--svg draws what --context or --robustness finds: add one of them, or both"),
+        (["--markdown", "a.md"], "--markdown tells what --context or --robustness finds: add one of them, or both"),
         (
             ["--drop", "audoi"],
             "--drop must name modalities of the run, text, audio (got 'audoi'; did you mean 'audio'?)",
