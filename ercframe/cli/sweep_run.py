@@ -13,10 +13,11 @@ from rich.console import Console
 
 from ercframe.comparison import compare, open_runs
 from ercframe.errors import InputError
+from ercframe.extras import require
 from ercframe.recipes.ablations import FULL
 from ercframe.report.comparison_files import write_comparison
 from ercframe.report.comparison_table import comparison_table
-from ercframe.report.sweep_table import best_on_dev, left_rows, score_rows
+from ercframe.report.sweep_table import best_on_dev, left_rows, score_rows, why
 from ercframe.report.table import SHORT, percent
 from ercframe.sweep.ablations import ablations
 from ercframe.sweep.drive import Listed, Sweep, Trials
@@ -109,6 +110,9 @@ def search(
         "space": str(space),
         "search": {"trials": trials, "objective": objective, "seed": seed},
     }
+    require("optuna", "optuna", "--search")
+    if not folder.read():  # a process that is killed from now on leaves the folder of a sweep
+        folder.write({**about, "status": "waiting", "trials": []})
     proposed = Search(source, parameters, folder.path, trials, score, seed, lambda text: _say([text]))
     return _train(folder, [], about, how, proposed, trials)
 
@@ -182,7 +186,7 @@ def _compared(folder: SweepFolder, rows: Sequence[Mapping[str, Any]]) -> dict[st
 
 def _scored(row: Mapping[str, Any]) -> str:
     if not row["result"]:
-        return f": {row['error'].splitlines()[0]}" if row["error"] else ""
+        return why(row)
     scores, monitor = row["result"]["scores"], row["result"]["monitor"]
     shown = (f"{split} {SHORT[monitor]} {percent(scores[split][monitor]['mean'])}" for split in scores)
     return f", {', '.join(shown)}"

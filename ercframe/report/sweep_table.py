@@ -43,7 +43,7 @@ def best_on_dev(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 def left_rows(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """A line for each trial that is not finished, and why."""
-    return Group(*(Text(f"{row['name']}: {row['status']}{_why(row)}") for row in rows if not row["result"]))
+    return Group(*(Text(f"{row['name']}: {row['status']}{why(row)}") for row in rows if not row["result"]))
 
 
 def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[str]:
@@ -74,5 +74,9 @@ def _caption(results: Sequence[Mapping[str, Any]], marked: bool) -> str:
     return f"{text} Bold: the best on dev, which alone may choose." if marked else text
 
 
-def _why(row: Mapping[str, Any]) -> str:
-    return f": {row['error'].splitlines()[0]}" if row["error"] else ""
+def why(row: Mapping[str, Any]) -> str:
+    """A line of a trial's error, to follow its status: the first, or of a traceback the last."""
+    lines = row["error"].splitlines()
+    if not lines:
+        return ""
+    return f": {lines[-1 if any(line.startswith('Traceback ') for line in lines) else 0]}"

@@ -83,6 +83,7 @@ class Sweep:
         self.trials: dict[str, Trial] = {}
         self.records: dict[str, Record] = {}
         self.results: dict[str, dict[str, Any]] = {}
+        self._before: dict[str, Mapping[str, Any]] = {}
         self._signals = Signals()
 
     def run(self, source: Trials, planned: Sequence[Trial] = ()) -> str:
