@@ -19,8 +19,10 @@ def epoch_values(epoch: Epoch, labels: Sequence[str]) -> dict[str, float]:
 
 
 def seed_values(summary: Mapping[str, Any], labels: Sequence[str]) -> dict[str, float]:
-    """A seed's summary: ``selected/epoch``, ``selected/test/weighted_f1``, ``last/test/f1/LABEL``, …"""
-    return dict(_numbers(summary, labels))
+    """A seed's summary: ``total/epochs``, ``selected/epoch``, ``selected/test/weighted_f1``, ``last/test/f1/…``, …"""
+    ways = {key: value for key, value in summary.items() if isinstance(value, Mapping)}
+    totals = {"epochs": summary["epochs"], "seconds": summary["seconds"]}
+    return dict(_numbers({"total": totals, **ways}, labels))
 
 
 def run_values(summary: Mapping[str, Any]) -> dict[str, float]:

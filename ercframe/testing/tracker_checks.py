@@ -146,9 +146,8 @@ def _metrics(epoch: int) -> dict[str, float]:
 def _result(epochs: int) -> dict[str, float]:
     scores = {f"selected/test/f1/{label}": 0.5 for label in LABELS}
     return {
-        "seed": 0,
-        "epochs": epochs,
-        "seconds": 1.5,
+        "total/epochs": epochs,
+        "total/seconds": 1.5,
         "selected/epoch": 1,
         "selected/test/weighted_f1": 0.5,
         **scores,

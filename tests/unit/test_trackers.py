@@ -142,6 +142,7 @@ class TestMLflow:
             ]
             selected = summary["seeds"][seed]["selected"]["test"]["weighted_f1"]
             assert one.data.metrics["selected/test/weighted_f1"] == selected
+            assert one.data.metrics["total/epochs"] == 4, "not what the seed came to when it was stopped"
             assert one.data.tags["mlflow.parentRunId"] == runs["all"].info.run_id
             assert one.info.status == "FINISHED"
         whole = runs["all"]

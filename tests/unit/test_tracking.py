@@ -265,9 +265,10 @@ def test_values_of_an_epoch_without_test_and_with_several_groups_of_parameters()
 
 def test_summaries_become_numbers_by_path():
     scores = {"weighted_f1": 0.5, "f1": [0.25, 0.75], "confusion": [[1, 2], [3, 4]]}
-    seed = {"seed": 3, "finished": True, "selected": {"epoch": 2, "test": scores}}
+    seed = {"seed": 3, "finished": True, "epochs": 4, "seconds": 1.5, "selected": {"epoch": 2, "test": scores}}
     assert seed_values(seed, ["a", "b"]) == {
-        "seed": 3,
+        "total/epochs": 4,
+        "total/seconds": 1.5,
         "selected/epoch": 2,
         "selected/test/weighted_f1": 0.5,
         "selected/test/f1/a": 0.25,

@@ -126,17 +126,19 @@ class _Series:
         for start in range(0, len(params), 100):  # as many as a request may hold
             self.client.log_batch(self.id, params=params[start : start + 100])
 
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log numbers, but for those that are there from before a resume: MLflow would keep both."""
-        entities, now = require("mlflow.entities", *EXTRA), int(1000 * time.time())
+    def log(self, metrics: Mapping[str, float], epoch: int) -> None:
+        """Log an epoch, but for what is there from before a resume: MLflow would keep both."""
         named = {allowed(name): value for name, value in metrics.items()}
-        new = [entities.Metric(key, value, now, step) for key, value in named.items() if step not in self._steps(key)]
-        self.client.log_batch(self.id, metrics=new)
+        self._send({key: value for key, value in named.items() if epoch not in self._steps(key)}, epoch)
 
     def end(self, metrics: Mapping[str, float], status: str) -> None:
-        """Log the result and close the run."""
-        self.log(metrics, 0)
+        """Log the result, the newest of which MLflow shows, and close the run."""
+        self._send({allowed(name): value for name, value in metrics.items()}, 0)
         self.client.set_terminated(self.id, status)
+
+    def _send(self, values: Mapping[str, float], step: int) -> None:
+        entities, now = require("mlflow.entities", *EXTRA), int(1000 * time.time())
+        self.client.log_batch(self.id, metrics=[entities.Metric(key, x, now, step) for key, x in values.items()])
 
     def _steps(self, key: str) -> set[int]:
         """The steps that an earlier process logged."""

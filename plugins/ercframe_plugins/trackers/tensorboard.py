@@ -45,7 +45,7 @@ class TensorBoard(Tracker):
         self._file(f"seed-{seed}", epoch).write(_scalars(metrics), epoch)
 
     def concluded(self, seed: int, metrics: Mapping[str, float]) -> None:
-        epoch = int(metrics["epochs"])
+        epoch = int(metrics["total/epochs"])
         self._file(f"seed-{seed}", epoch).write(_scalars(metrics, "result/"), epoch)
         self._files.pop(f"seed-{seed}").close()
 
