@@ -24,7 +24,9 @@ class Visibility(ABC):
         """Every utterance sees its own dialogue, or what lies in a window of it.
 
         A window that ends on both sides, in dialogues that are longer, is computed in blocks: time and memory then grow
-        with the number of utterances, not with the square of the longest dialogue. The results are the same.
+        with the number of utterances, not with the square of the longest dialogue. The results are the same. All that
+        came before and nothing later needs no mask, unless weights are dropped on a CPU: time still grows with the
+        square, which is what such a window means, but memory with the number of utterances.
 
         Args:
             layout: where the dialogues are.
@@ -46,12 +48,22 @@ class _WholeDialogues(Visibility):
     """Every query beside every key of its dialogue, in the padded view."""
 
     def __init__(self, layout: Layout, past: int | None, future: int | None) -> None:
-        self.layout = layout
-        self.visible_B1LL = layout.attention_mask(past, future).unsqueeze(1)
+        self.layout, self.past, self.future = layout, past, future
+        self._visible_B1LL: Tensor | None = None
+
+    def mask(self) -> Tensor:
+        """Which key each query may see, ``(B, 1, L, L)``; made where it is needed."""
+        if self._visible_B1LL is None:
+            self._visible_B1LL = self.layout.attention_mask(self.past, self.future).unsqueeze(1)
+        return self._visible_B1LL
 
     def attend(self, query_NHK: Tensor, key_NHK: Tensor, value_NHK: Tensor, dropout: float = 0.0) -> Tensor:
         query, key, value = (self.layout.to_padded(x_NHK).transpose(1, 2) for x_NHK in (query_NHK, key_NHK, value_NHK))
-        y_BHLK = _attention(query, key, value, self.visible_B1LL, dropout)
+        if self.past is None and self.future == 0 and _is_fused(query, dropout):
+            # Gaps come after a dialogue's utterances, so that these see none of them.
+            y_BHLK = nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+        else:
+            y_BHLK = _attention(query, key, value, self.mask(), dropout)
         return self.layout.from_padded(y_BHLK.transpose(1, 2))
 
 
@@ -97,9 +109,16 @@ def _block(past: int, future: int) -> int:
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, visible: Tensor, share_dropped: float) -> Tensor:
     """Softmax attention over the last two axes, ``(…, H, queries, K)``."""
-    if not share_dropped or query.device.type != "cpu":
+    if _is_fused(query, share_dropped):
         return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, dropout_p=share_dropped)
-    # With dropout PyTorch has no fused kernel on a CPU: it takes float32 products, also under autocast, and slow masks.
     score = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     hidden = torch.zeros_like(visible, dtype=score.dtype).masked_fill_(~visible, -torch.inf)
     return dropout(torch.softmax(score + hidden, dim=-1), share_dropped) @ value
+
+
+def _is_fused(query: Tensor, share_dropped: float) -> bool:
+    """Whether PyTorch's attention is fast.
+
+    With dropout it has no fused kernel on a CPU: it takes float32 products, also under autocast, and slow masks.
+    """
+    return not share_dropped or query.device.type != "cpu"

@@ -1,5 +1,7 @@
 """Attention in blocks equals attention under a mask, and its cost does not grow with the square of a dialogue."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -40,6 +42,18 @@ def test_blocks_give_the_masked_result_and_gradients(lengths, past, future):
 )
 def test_blocks_are_taken_where_a_window_ends_on_both_sides_and_is_narrow(length, past, future, blocks):
     assert isinstance(Visibility.within(Layout.from_lengths([length, 2]), past, future), _Blocks) is blocks
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("fill", [0.0, 1e3])
+def test_all_that_came_before_needs_no_mask(lengths, fill):
+    layout = replace(Layout.from_lengths(lengths), fill=fill)
+    weight = torch.randn(layout.utterances, HEADS, FEATURES, dtype=torch.float64)
+    expected = attend(_WholeDialogues(layout, layout.longest, 0), layout.utterances, weight)
+    visible = Visibility.within(layout, None, 0)
+    got = attend(visible, layout.utterances, weight)
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+    assert visible._visible_B1LL is None
 
 
 def flops(length, past):
