@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -69,15 +69,15 @@ class Batch:
     hidden: Mapping[str, Tensor] = field(default_factory=dict)
     dialogues: tuple[str, ...] = ()
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """The same batch with its tensors on ``device``."""
         return self.map_tensors(lambda x: x.to(device, non_blocking=non_blocking))
 
-    def pin_memory(self) -> Batch:
+    def pin_memory(self) -> Self:
         """The same batch in page-locked memory, from which copies to a GPU need not wait for it."""
         return self.map_tensors(lambda x: x.pin_memory())
 
-    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Batch:
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The same batch with each of its tensors changed."""
         return replace(
             self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -39,11 +40,10 @@ class Share(Batch):
     rows: tuple[int, ...] = ()
     whole: Batch | None = None
 
-    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Share:
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The same share with each of its tensors, and those of the whole batch, changed."""
-        changed = super().map_tensors(change)
-        assert isinstance(changed, Share)
-        return replace(changed, whole=self.whole.map_tensors(change) if self.whole else None)
+        whole = self.whole.map_tensors(change) if self.whole else None
+        return replace(super().map_tensors(change), whole=whole)
 
 
 def shares(experiment: Experiment, generator: torch.Generator, ranks: Ranks, keep_whole: bool) -> Iterator[Share]:
