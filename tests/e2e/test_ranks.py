@@ -259,6 +259,8 @@ from ercframe import Transform, hookimpl
 
 
 class Faulty(Transform):
+    'Fails on one rank.'
+
     name = "faulty"
 
     def __init__(self, config, dataset):
