@@ -134,7 +134,7 @@ class TestTables:
     def test_markdown_tables_have_as_many_cells_in_every_row(self, weak, strong):
         blocks = markdown(compare(open_runs([weak, strong]))).split("\n\n")
         tables = [block.splitlines() for block in blocks if block.startswith("| ")]
-        assert len(tables) == 4
+        assert len(tables) == 5
         for lines in tables:
             assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
 
@@ -166,7 +166,7 @@ class TestTables:
 
     def test_one_run_alone_has_no_test_and_no_best(self, strong):
         found = compare(open_runs([strong]))
-        assert len(list(grids(found))) == 3
+        assert len(list(grids(found))) == 4
         assert not any(cell.best for grid in grids(found) for row in grid.rows for cell in row)
 
 
