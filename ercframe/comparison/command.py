@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import yaml
 
 from ercframe import recipes
 from ercframe.comparison.finished import FinishedRun, flattened
 from ercframe.comparison.naming import outermost_missing, written
 from ercframe.errors import InputError
-from ercframe.recipes.files import installed_names
-from ercframe.recipes.resolved import to_yaml
-
-_LEFT_OUT = ("name", "demo", "data_help")
+from ercframe.recipes.files import installed_folder, installed_names
+from ercframe.recipes.resolved import plain
 
 
 def command(run: FinishedRun) -> str | None:
@@ -26,10 +22,12 @@ def command(run: FinishedRun) -> str | None:
     name = run.summary["recipe"]
     if name not in installed_names() or run.recipe.get("plugins"):
         return None
-    settings = _settings(run.recipe)
-    changes = list(_changes(settings, _resolved(name)))
+    parts = _installed(name)
+    # A run folder may come from anywhere: what is no part of a recipe, such as plugin files to load, is not taken over.
+    settings = dict(flattened({part: run.recipe[part] for part in parts if part in run.recipe}))
+    changes = list(_changes(settings, dict(flattened(parts))))
     try:
-        again = _resolved(name, changes)
+        again = dict(flattened(_installed(name, changes)))
     except InputError:
         return None
     if any(again.get(key, ...) != value for key, value in settings.items()):
@@ -46,10 +44,7 @@ def _changes(settings: Mapping[str, Any], installed: Mapping[str, Any]) -> Itera
     yield from (f"{key}=null" for key in missing if key.startswith("losses.") and key.count(".") == 1)
 
 
-def _resolved(name: str, changes: list[str] | None = None) -> dict[str, Any]:
-    """The settings of an installed recipe with changes."""
-    return _settings(yaml.safe_load(to_yaml(recipes.load(name, changes or []).recipe, [])))
-
-
-def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(flattened({key: value for key, value in recipe.items() if key not in _LEFT_OUT}))
+def _installed(name: str, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """What the results of an installed recipe with changes come from, by part."""
+    found = plain(recipes.load(installed_folder() / f"{name}.yaml", changes).recipe)
+    return {part: value for part, value in found.items() if part != "name"}

@@ -9,7 +9,16 @@ from typing import Any
 
 from ercframe.comparison.finished import FinishedRun, flattened
 
-_UNTOLD = ("name", "data_help", "demo", "protocol.seeds", "trainer.device", "trainer.checkpoint_seconds")
+_UNTOLD = (
+    "name",
+    "data_help",
+    "demo",
+    "ablations",
+    "trackers",
+    "protocol.seeds",
+    "trainer.device",
+    "trainer.checkpoint_seconds",
+)
 """Settings that do not make a run another experiment."""
 
 

@@ -144,3 +144,14 @@ class TestCommands:
         odd = yaml.safe_load(yaml.safe_dump(dict(found.recipe)))
         odd["encoder"]["gone"] = 1
         assert command(replace(found, recipe=odd)) is None
+
+    def test_trackers_are_no_part_of_it(self, made):
+        assert command(self.folder(made, "trackers=[{type: tensorboard}]")) == (
+            "ercframe run recipes/bclstm_iemocap.yaml"
+        )
+
+    def test_no_plugin_file_that_a_run_folder_names_is_run(self, made, tmp_path):
+        found = self.folder(made)
+        (tmp_path / "evil.py").write_text("raise SystemExit('its code ran')")
+        for odd in ({"": {"plugins": [str(tmp_path / "evil.py")]}}, {"plugins.0": str(tmp_path / "evil.py")}):
+            assert command(replace(found, recipe={**found.recipe, **odd})) == "ercframe run recipes/bclstm_iemocap.yaml"
