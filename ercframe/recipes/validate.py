@@ -103,9 +103,9 @@ class _Checker:
         if node is None:
             return ()
         if node.implied:  # a dotted key that reached no entry
-            for key, child in node.children.items():
+            for entry, child in node.children.items():
                 place = child.key_place or child.place
-                self.findings.append(Finding(place, f"transforms.{key}", "must name an entry of the list, from 0"))
+                self.findings.append(Finding(place, f"{key}.{entry}", "must name an entry of the list, from 0"))
             return ()
         if not isinstance(node.value, list):
             self.add(node, key, f"must be a list of mappings {{type: …}} (got {written(node.value)})")

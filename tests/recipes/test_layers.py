@@ -174,6 +174,14 @@ def test_an_entry_that_is_not_there_is_told(mine, entries):
     ]
 
 
+def test_a_tracker_that_is_not_there_is_told_by_its_own_name(mine):
+    with pytest.raises(InputError) as refused:
+        recipes.load(mine, ["trackers.0.folder=here"])
+    assert [(p.what, p.message) for p in refused.value.problems] == [
+        ("trackers.0", "must name an entry of the list, from 0")
+    ]
+
+
 # demo
 
 
