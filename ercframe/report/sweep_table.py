@@ -22,21 +22,32 @@ def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     results = {row["name"]: row["result"] for row in rows if row["result"]}
     if not results:
         return Text("No trial is finished.")
-    first = next(iter(results.values()))
-    monitor, with_dev = first["monitor"], "dev" in first["scores"]
-    table = empty_table(_title(name, first), _caption(list(results.values()), with_dev))
+    monitor = next(iter(results.values()))["monitor"]
+    chosen = best_on_dev(rows)
+    best = chosen["name"] if chosen else None
+    differ = len(set(map(_told, results.values()))) > 1
+    title = name if differ else _title(name, next(iter(results.values())))
+    table = empty_table(title, _caption(list(results.values()), best))
     table.add_column("trial", overflow="fold")
     for column in (f"dev\n{SHORT[monitor]}", *(f"test\n{short}" for short in SHORT.values())):
         table.add_column(column, justify="right", no_wrap=True)
-    chosen = best_on_dev(rows)
-    best = chosen["name"] if chosen else None
     for trial, result in results.items():
-        table.add_row(*_cells(trial, result, monitor), style="bold" if trial == best else None)
+        shown = f"{trial} ({_told(result)})" if differ else trial
+        table.add_row(*_cells(shown, result, monitor), style="bold" if trial == best else None)
     return table
 
 
 def best_on_dev(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The trial with the best mean on dev, by the score that chose the epochs; None where there is no dev."""
+    """The trial with the best mean on dev, by the score that chose the epochs.
+
+    None where there is no dev, or where trials differ in the protocol or the corpus, so that their dev scores are not
+    of the same thing.
+    """
+    results = [row["result"] for row in rows if row["result"]]
+    if len({(result["monitor"], result["selection"], result["corpus"]) for result in results}) > 1:
+        return None
+    if any(key.startswith("protocol.dev_") for row in rows for key in row["changes"]):
+        return None
     with_dev = [row for row in rows if row["result"] and "dev" in row["result"]["scores"]]
     return max(with_dev, key=lambda row: _mean(row["result"], "dev", row["result"]["monitor"]), default=None)
 
@@ -62,16 +73,22 @@ def _with_std(score: Mapping[str, float | None]) -> str:
     return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
+def _told(result: Mapping[str, Any]) -> str:
+    """What must stand beside scores: what they are of, and how the epochs were chosen."""
+    generated = ["generated data"] if result["generated"] else []
+    return ", ".join([result["corpus"], *generated, result["selection"]])
+
+
 def _title(name: str, result: Mapping[str, Any]) -> str:
     title = f"{name} on {result['corpus']}: {result['selection']}"
     return f"{title}\n{GENERATED}" if result["generated"] else title
 
 
-def _caption(results: Sequence[Mapping[str, Any]], marked: bool) -> str:
+def _caption(results: Sequence[Mapping[str, Any]], best: str | None) -> str:
     counts = sorted({len(result["seeds"]) for result in results})
     seeds = f"{counts[0]} seed{'s' * (counts[0] != 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     text = f"In percent; mean ± std over {seeds}, with ddof 1."
-    return f"{text} Bold: the best on dev, which alone may choose." if marked else text
+    return f"{text} Bold: the best on dev, which alone may choose." if best else text
 
 
 def why(row: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cells(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     result = row["result"] or {}
     cells = {key: row["changes"].get(key, "") for key in keys} | {"status": row["status"]}
-    cells |= {name: result.get(name, "") for name in ("selection", "parameters")}
+    cells |= {name: result.get(name, "") for name in ("corpus", "generated", "selection", "parameters")}
     cells |= {"seeds": " ".join(map(str, result.get("seeds", [])))}
     return cells | dict(_score_cells(result.get("scores", {}))) | {"folder": row["folder"], "error": row["error"]}
 

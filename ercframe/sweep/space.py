@@ -89,6 +89,9 @@ def _parameter(key: str, node: Node) -> tuple[Parameter | None, list[Finding]]:
     if not is_key(key) or chosen is None or chosen.value not in KINDS:
         message = f"must be a dotted key and {{type: …}}, one of {', '.join(KINDS)}"
         return None, [Finding(node.key_place or node.place, key, message)]
+    if key.partition(".")[0] == "protocol":
+        message = "must be no setting of the protocol: trials that score dev in different ways cannot be compared by it"
+        return None, [Finding(node.key_place or node.place, key, message)]
     model: type[Range] | type[Choices] = Choices if chosen.value == "categorical" else Range
     return check_settings(model, key, node)
 

@@ -1,15 +1,18 @@
 """Sweeps: what is planned, driven and kept. Trials run in this process; those of tests/e2e/test_sweep.py do not."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from ercframe import InputError
 from ercframe.cli.app import run_app
 from ercframe.lock import locked
+from ercframe.report.sweep_table import best_on_dev, score_rows
 from ercframe.sweep import drive
 from ercframe.sweep.drive import Listed, Sweep
 from ercframe.sweep.engine import Ending
@@ -177,7 +180,30 @@ def test_every_trial_is_an_ordinary_run_and_results_are_one_table(tiny, capsys):
     assert float(table[1]["dev_weighted_f1_mean"]) == expected["mean"]
     assert float(table[1]["dev_weighted_f1_std"]) == expected["std"]
     assert table[1]["selection"] == "selected on dev"
+    assert (table[1]["corpus"], table[1]["generated"]) == ("synthetic", "True")
     assert kept()["type-gated"]["result"] == rows[1]["result"]
+
+
+def test_where_trials_differ_in_the_protocol_each_says_so_and_none_is_the_best(tiny, capsys):
+    _, _, rows = train(tiny, InThisProcess(capsys), ["protocol.name=heldout,paper"])
+    shown = drawn(score_rows("tiny", rows))
+    assert "name-heldout (synthetic, generated data, selected on dev)" in shown
+    assert "name-paper (synthetic, generated data, selected on test)" in shown
+    assert "Bold" not in shown
+    assert best_on_dev(rows) is None
+    alike = drawn(score_rows("tiny", rows[:1]))
+    assert "tiny on synthetic: selected on dev\nGENERATED DATA" in alike
+    assert best_on_dev(rows[:1]) == rows[0]
+    for key in ("monitor", "corpus"):
+        other = {**rows[0], "result": {**rows[0]["result"], key: "another"}}
+        assert best_on_dev([rows[0], other]) is None
+    assert best_on_dev([{**rows[0], "changes": {"protocol.dev_seed": "1"}}]) is None
+
+
+def drawn(table):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(table)
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines())
 
 
 def test_the_same_sweep_again_trains_nothing_and_a_larger_one_what_is_new(tiny, capsys):
@@ -336,8 +362,9 @@ def test_everything_wrong_with_a_space_is_told_with_its_place(space):
             "fusion.type: {type: categorical, choices: [gated, gatd]}\n"
             "trainer.optimizer.lr: {type: float, low: 0, high: 1, log: true}\n"
             "encoder.speed: {type: int, low: 3, hihg: 4}\n"
+            "protocol.name: {type: categorical, choices: [heldout, paper]}\n"
         )
-    assert caught.value.title == "7 problems in space.yaml"
+    assert caught.value.title == "8 problems in space.yaml"
     told = [(p.where, p.what, p.message) for p in caught.value.problems]
     assert told[0][:2] == ("1:25", "trainer.optimizer.rate")
     assert told[0][2].startswith("unknown key")
@@ -348,6 +375,11 @@ def test_everything_wrong_with_a_space_is_told_with_its_place(space):
         ("5:23", "trainer.optimizer.lr", "with log, low must be above 0 and step left out"),
         ("6:16", "encoder.speed.high", "must be given"),
         ("6:36", "encoder.speed.hihg", "unknown key; did you mean 'high'?"),
+        (
+            "7:1",
+            "protocol.name",
+            "must be no setting of the protocol: trials that score dev in different ways cannot be compared by it",
+        ),
     ]
     assert "did you mean 'gated'?" in told[3][2]
 
