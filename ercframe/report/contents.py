@@ -41,6 +41,11 @@ class Page:
     sections: Sequence[Section]
     generated: bool
 
+    @property
+    def warnings(self) -> str:
+        """The badges that warn, such as ``selected on test, generated data``; empty where none does."""
+        return ", ".join(words for words, warns in self.badges if warns)
+
 
 @dataclass(frozen=True)
 class Choices:

@@ -44,9 +44,9 @@ def write_figures(page: Page, folder: Path) -> list[Path]:
     written = []
     for figure in (figure for section in page.sections for figure in section.all_figures()):
         title = f"{page.title}: {figure.title}"
-        if page.generated:
-            title += " (generated data)"
-            _mark_generated(figure)
+        if page.warnings:
+            title += f" ({page.warnings})"
+            _mark(figure, page.warnings)
         svg, pdf = folder / f"{figure.name}.svg", folder / f"{figure.name}.pdf"
         write_text(svg, svg_file(figure.canvas, title, figure.description))
         write_pdf(figure.canvas, pdf, title)
@@ -54,7 +54,7 @@ def write_figures(page: Page, folder: Path) -> list[Path]:
     return written
 
 
-def _mark_generated(figure: Figure) -> None:
+def _mark(figure: Figure, warnings: str) -> None:
     """Say it in the drawing itself, which leaves the page."""
     canvas = figure.canvas
-    canvas.words(canvas.width - 4, canvas.height + 14, "generated data", anchor="end", colour="alarm", size=10)
+    canvas.words(canvas.width - 4, canvas.height + 14, warnings, anchor="end", colour="alarm", size=10)

@@ -336,6 +336,16 @@ def test_figures_are_written_as_svg_and_pdf_and_say_generated(run, tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == before
 
 
+def test_where_the_epoch_was_chosen_on_test_every_figure_says_so(run, tmp_path):
+    paper = train(tmp_path, "paper", protocol={"name": "paper", "seeds": 1})
+    reported(paper, "--figures", str(tmp_path / "figures"))
+    for path in (tmp_path / "figures").glob("*.svg"):
+        assert ">selected on test, generated data</text>" in path.read_text()
+    out = tmp_path / "page.html"
+    assert run_app(["report", str(run), str(paper), "--out", str(out), "--figures", str(tmp_path / "both")]) == 0
+    assert "paper (selected on test, generated data)" in (tmp_path / "both" / "scores.svg").read_text()
+
+
 def test_several_runs_stand_side_by_side(run, tmp_path, monkeypatch):
     other = train(tmp_path, "other", fusion={"type": "concat"}, losses={"task": {"type": "cross_entropy"}})
     monkeypatch.chdir(tmp_path)

@@ -10,6 +10,7 @@ from ercframe.report.measures import Scored
 from ercframe.report.page import Section, Table
 from ercframe.report.table import SHORT, percent
 from ercframe.report.words import plural
+from ercframe.statistics.bootstrap import RESAMPLES
 from ercframe.statistics.over_seeds import FEW, Estimate
 
 NAMES = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
@@ -42,9 +43,9 @@ def oracle_told(run: RunMaterial, scores: Mapping[str, Estimate]) -> str:
 def _notes(run: RunMaterial, scored: Scored, scores: Mapping[str, Estimate]) -> Iterator[str]:
     yield oracle_told(run, scores)
     yield (
-        f"The interval is about the dialogues: percentiles of 10,000 resamples of the {len(scored.dialogues)} test "
-        f"dialogues ({plural(len(scored.label), 'scored turn')}), the same for every seed, of the mean over seeds. "
-        "The deviation is about the seeds, with ddof 1."
+        f"The interval is about the dialogues: percentiles of {RESAMPLES:,} resamples of the {len(scored.dialogues)} "
+        f"test dialogues ({plural(len(scored.label), 'scored turn')}), the same for every seed, of the mean over "
+        "seeds. The deviation is about the seeds, with ddof 1."
     )
     if len(scored.dialogues) < FEW:
         yield f"There are fewer than {FEW} test dialogues: the intervals are too narrow."

@@ -99,9 +99,14 @@ def _oracle(one: Compared) -> tuple[str, str]:
 
 def _told(one: Compared) -> str:
     """Its name, with what has to be known of it."""
-    marks = [mark for mark, holds in (("generated data", one.run.generated), (one.run.status, True)) if holds]
-    told = [mark for mark in marks if mark != "finished"]
-    return f"{one.name} ({', '.join(told)})" if told else one.name
+    selection = one.run.summary["selection"] if one.run.summary else ""
+    marks = {
+        "selected on test": selection == "selected on test",
+        "generated data": one.run.generated,
+        one.run.status: one.run.status != "finished",
+    }
+    told = ", ".join(mark for mark, holds in marks.items() if holds)
+    return f"{one.name} ({told})" if told else one.name
 
 
 def _warnings(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> Iterator[str]:
