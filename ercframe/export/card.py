@@ -17,6 +17,7 @@ from ercframe.export.scores import Score, Scores
 from ercframe.exported import Export
 from ercframe.prediction.features import IMPORTED
 from ercframe.recipes import Recipe
+from ercframe.settings import AverageSettings
 
 SCORES = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
 """Names of the headline scores, for people."""
@@ -64,6 +65,7 @@ def model_card(facts: Facts) -> str:
         scores=facts.scores,
         seeds=seeds,
         this=next(entry for entry in seeds if entry["seed"] == facts.export.seed),
+        average=_average(facts),
         named=SCORES,
         monitor=facts.summary["protocol"]["monitor"],
         has_dev=all("dev" in entry["selected"] for entry in seeds),
@@ -77,6 +79,12 @@ def model_card(facts: Facts) -> str:
 
 def _preparations(facts: Facts) -> list[tuple[str, Preparation]]:
     return list(facts.inputs.intake.modalities.items()) if facts.inputs.intake else []
+
+
+def _average(facts: Facts) -> AverageSettings | None:
+    """What the weights are an average by; None where they are those of a step."""
+    average = facts.recipe.trainer.average
+    return average if average and facts.export.epoch >= average.start_epoch else None
 
 
 def _header(facts: Facts) -> dict[str, Any]:

@@ -288,6 +288,13 @@ def test_the_card_says_where_the_epoch_was_chosen_on_test(tmp_path):
     assert found.export.temperature is None
 
 
+def test_the_card_says_that_weights_are_averaged(tmp_path):
+    average = {"name": "swa", "start_epoch": 1}
+    run = train(tmp_path / "average", trainer={"epochs": 2, "device": "cpu", "average": average})
+    export_run(TrainedRun.open(run), tmp_path / "model")
+    assert ", averaged over training from epoch 1 on (`swa`)." in card(tmp_path / "model")
+
+
 def test_names_stay_in_their_cell():
     assert _cell("a|b\n<img>_x_") == "a\\|b \\<img>\\_x\\_"
 
