@@ -145,26 +145,40 @@ class Divided(nn.Module):
 def gathered(output: ModelOutput, rows: Sequence[int], ranks: Ranks) -> ModelOutput:
     """What the model computed on all ranks, with gradient: every tensor with a row for each utterance.
 
+    Extras that have none stay this rank's own.
+
     Args:
         output: of this rank, ``(N, *)`` each.
         rows: utterances of each rank; 0 leaves out what one computed.
         ranks: all must ask.
     """
-    own = len(output.decision.logits)
 
     def all_rows(tensors: Mapping[Any, Tensor]) -> dict[Any, Tensor]:
         return {name: one(x) for name, x in tensors.items()}
 
     def one(x_N: Tensor) -> Tensor:
-        by_row = x_N.ndim > 0 and len(x_N) == own
-        return _GatheredRows.apply(x_N, tuple(rows), ranks) if by_row else x_N  # type: ignore[no-untyped-call]
+        found: Tensor = _GatheredRows.apply(x_N, tuple(rows), ranks)  # type: ignore[no-untyped-call]
+        return found
 
     fused, decision = output.fused, output.decision
+    by_row = with_rows(fused.extras, len(decision.logits), ranks)
+    extras = {name: one(x) if name in by_row else x for name, x in fused.extras.items()}
     return ModelOutput(
         Streams(all_rows(output.streams)),
-        FusionOutput(one(fused.joint), all_rows(fused.by_modality), all_rows(fused.weights), all_rows(fused.extras)),
+        FusionOutput(one(fused.joint), all_rows(fused.by_modality), all_rows(fused.weights), extras),
         Decision(one(decision.logits), all_rows(decision.weights)),
     )
+
+
+def with_rows(extras: Mapping[str, Tensor], own: int, ranks: Ranks) -> list[str]:
+    """Which of a fusion's extras have a row for each of a rank's own utterances, on every rank.
+
+    One of another kind may happen to be as long on some of them; if these alone sent it, they would wait for ever.
+    """
+    if not extras:
+        return []
+    fits = ranks.gather([x.ndim > 0 and len(x) == own for x in extras.values()])
+    return [name for name, here in zip(extras, zip(*fits, strict=True), strict=True) if all(here)]
 
 
 class _GatheredRows(torch.autograd.Function):

@@ -25,7 +25,7 @@ from ercframe.cli.app import run_app
 from ercframe.ranks import Ranks, joined
 from ercframe.training.batches import training_batches
 from ercframe.training.device import choose_device
-from ercframe.training.parallel import require_divisible
+from ercframe.training.parallel import require_divisible, with_rows
 from ercframe.training.share import shares
 
 HERE = Path(__file__).parent
@@ -77,6 +77,16 @@ def test_weights_stay_equal_on_all_ranks_and_random_numbers_differ(by_ranks):
     assert not torch.equal(first.pop("random"), second.pop("random"))
     assert any(name.startswith("objective.") for name in first)
     assert all(torch.equal(x, second[name]) for name, x in first.items())
+
+
+def test_extras_that_are_as_long_as_one_rank_has_utterances_are_not_taken_for_rows():
+    class OfTwo(Ranks):
+        def gather(self, value):
+            return [value, [True, False, False]]  # the other rank has not four utterances
+
+    extras = {"rows": torch.zeros(4, 2), "prototypes": torch.zeros(4, 3), "temperature": torch.zeros(())}
+    assert with_rows(extras, 4, OfTwo(0, 2)) == ["rows"]
+    assert with_rows({}, 4, Ranks(0, 2)) == []  # nothing to ask the others
 
 
 @pytest.mark.parametrize("changes", [[], ["transforms=[{type: modality_dropout, rates: 0.5}]"]])
