@@ -20,12 +20,12 @@ TINY = {
     "fusion": {"type": "gated"},
     "classifier": {"type": "mlp", "hidden": [8], "dropout": 0.3},
     "losses": {"task": {"type": "cross_entropy"}},
-    "trainer": {"epochs": 2, "batch_dialogues": 4, "device": "cpu", "checkpoint_seconds": 0},
+    "trainer": {"epochs": 2, "batch_dialogues": 4, "device": "cpu", "checkpoint_seconds": 1},
     "protocol": {"seeds": 2},
     "ablations": {"text": {"modalities": ["text"]}, "plain": {"fusion.type": "concat"}},
 }
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-LONG = ["trainer.epochs=300", "--seeds", "1"]
+LONG = ["trainer.epochs=200", "--seeds", "1"]
 FOLDER = Path("runs/tiny-sweep")
 
 
