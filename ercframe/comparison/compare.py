@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,9 @@ SEED = 0
 """Of all draws."""
 ALPHA = 0.05
 """Corrected p-values below it have a mark."""
+
+ONE_SEED = "Over one seed no test can tell a better recipe from a luckier seed."
+THESE_MODELS = "The p-values are about these trained models; training the recipes again may tell otherwise."
 
 # Shape letters: S seeds, B dialogues, C emotions, R resamples, K statistics: the headline, then the F1 of each emotion.
 
@@ -86,7 +89,9 @@ def compare(
             "seeds": "drawn" if draw_seeds else "held",
         },
         "test": {"name": test, "metric": of, "correction": "holm", "alpha": ALPHA},
-        "warnings": [IGNORES_DIALOGUES] if test == "mcnemar" and len(runs) > 1 else [],
+        "warnings": list(
+            _warnings([entry["difference"] for entry in entries if entry["difference"]], test, draw_seeds)
+        ),
         "runs": entries,
     }
 
@@ -158,6 +163,16 @@ def _correct(differences: Sequence[dict[str, Any]]) -> None:
     """Add what Holm's correction over all of them makes of the p-values."""
     for found, adjusted in zip(differences, holm([one["p"] for one in differences]), strict=True):
         found["p_holm"], found["significant"] = adjusted, adjusted < ALPHA
+
+
+def _warnings(differences: Sequence[Mapping[str, Any]], test: Test, draw_seeds: bool) -> Iterator[str]:
+    """What has to be known of the p-values."""
+    if differences and test == "mcnemar":
+        yield IGNORES_DIALOGUES
+    if any(len(found["seeds"]) == 1 for found in differences):
+        yield ONE_SEED
+    elif differences and (test != "bootstrap" or not draw_seeds):
+        yield THESE_MODELS
 
 
 def _wanted(recipe: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from comparing import LABELS, guesses, labels, run
 
 from ercframe.cli.app import run_app
 from ercframe.comparison import compare, open_runs
+from ercframe.comparison.compare import ONE_SEED, THESE_MODELS
 from ercframe.report.comparison_cells import grids, notes
 from ercframe.report.comparison_text import as_csv, latex, markdown
 
@@ -87,6 +88,17 @@ def test_mcnemar_is_of_accuracy_and_warns(weak, strong):
     assert found["runs"][1]["difference"]["value"] == pytest.approx(accuracies[1] - accuracies[0])
     assert "takes the turns of a dialogue to be independent. They are not" in text(found)
     assert "McNemar's test of accuracy" in text(found)
+
+
+def test_p_values_that_say_nothing_of_another_training_say_so(weak, strong, tmp_path, label):
+    assert compare(open_runs([weak, strong]))["warnings"] == []
+    for options in ({"draw_seeds": False}, {"test": "randomisation"}):
+        assert compare(open_runs([weak, strong]), **options)["warnings"] == [THESE_MODELS]
+        assert compare(open_runs([weak]), **options)["warnings"] == []
+    single = run(tmp_path / "single", label, seeds(label, 0.9, count=1), recipe="single")
+    found = compare(open_runs([weak, single]))
+    assert found["warnings"] == [ONE_SEED]
+    assert ONE_SEED in text(found)
 
 
 def test_p_values_are_corrected_over_the_runs(weak, strong, alike):
