@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def write_figures(page: Page, folder: Path) -> list[Path]:
         if page.warnings:
             title += f" ({page.warnings})"
             _mark(figure, page.warnings)
-        svg, pdf = folder / f"{figure.name}.svg", folder / f"{figure.name}.pdf"
+        name = re.sub(r"[^\w-]+", "-", figure.name)  # part of it may come from the run
+        svg, pdf = folder / f"{name}.svg", folder / f"{name}.pdf"
         write_text(svg, svg_file(figure.canvas, title, figure.description))
         write_pdf(figure.canvas, pdf, title)
         written += [svg, pdf]

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reporting import RECIPE, train
 from safetensors.torch import load_file, save_file
 
 from ercframe.cli.app import run_app
+from ercframe.report.write import read_page, write_figures
 
 
 @pytest.fixture(scope="module")
@@ -334,6 +336,14 @@ def test_figures_are_written_as_svg_and_pdf_and_say_generated(run, tmp_path):
     assert all(content.startswith((b"%PDF", b"<svg")) for content in before.values())
     reported(run, "--figures", str(tmp_path / "figures"))
     assert {path: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == before
+
+
+def test_no_name_in_a_run_leads_out_of_the_folder_of_figures(run, tmp_path):
+    page = read_page([run])
+    figure = replace(page.sections[1].figures[0], name="map-../../out")
+    out = tmp_path / "a" / "b"
+    written = write_figures(replace(page, sections=[replace(page.sections[1], figures=[figure])]), out)
+    assert {path.resolve() for path in written} == set(out.iterdir()) == {out / "map--out.pdf", out / "map--out.svg"}
 
 
 def test_where_the_epoch_was_chosen_on_test_every_figure_says_so(run, tmp_path):
