@@ -166,7 +166,7 @@ def test_ablations_are_compared_with_the_full_recipe():
     assert done.returncode == 0, done.stderr
     folder = Path("runs/tiny-ablations")
     assert list(trials(folder)) == ["full", "text", "plain"]
-    assert "weighted F1 against full" in done.stdout
+    assert "bootstrap of weighted F1" in " ".join(done.stdout.split())
     found = json.loads((folder / "comparison.json").read_text())
     assert (found["baseline"], [run["name"] for run in found["runs"]]) == ("full", ["full", "text", "plain"])
 
@@ -181,7 +181,8 @@ def test_on_a_real_ray_the_results_are_those_of_this_machine():
         _, error = driver.communicate(timeout=900)
     assert driver.returncode == 0, error
     assert any("raylet" in name for name in started.values())
-    assert not [name for name in started.values() if "dashboard.py" in name]
+    # Ray's dashboard process is always there; without the dashboard it serves no pages.
+    assert all("--disable-frontend" in name for name in started.values() if "dashboard.py" in name)
     until(lambda: not any(map(is_there, started)))
     code, _, error = sweep(*axes)
     assert code == 0, error
