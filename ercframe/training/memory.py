@@ -23,8 +23,8 @@ def memory_explained(recipe: Recipe) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if type(error) is RuntimeError and _HOST not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and _HOST not in str(error):
             raise
         cause = (str(error).splitlines() or ["MemoryError"])[0]
         raise RunError(

@@ -44,6 +44,14 @@ def test_other_errors_pass():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
+@pytest.mark.parametrize(
+    "error", [torch.distributed.DistBackendError("a peer is gone"), NotImplementedError("abstract")]
+)
+def test_errors_of_a_kind_of_their_own_pass_too(error):
+    with pytest.raises(type(error)), memory_explained(RECIPE):
+        raise error
+
+
 def test_deterministic_switches_are_set_before_the_gpu_starts_and_restored(monkeypatch):
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     with deterministic(True):
