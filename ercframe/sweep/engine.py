@@ -77,12 +77,13 @@ class Engine(Protocol):
 def start(task: Task, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a task's process, which ends when its standard input is closed, and so when this process ends.
 
-    It gets a session of its own, so that a Ctrl-C on the terminal comes to this process alone.
+    It gets a session of its own, so that a Ctrl-C on the terminal comes to this process alone. As with ``ercframe``
+    itself, no module of the current directory is imported.
     """
     threads = {} if task.threads is None else {"OMP_NUM_THREADS": str(task.threads)}
     with task.log.open("ab") as out, errors_of(task).open("wb") as errors:
         return subprocess.Popen(
-            [sys.executable, "-m", "ercframe.sweep.worker", *task.arguments],
+            [sys.executable, "-P", "-m", "ercframe.sweep.worker", *task.arguments],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=errors,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from ercframe.lock import locked
 from ercframe.report.sweep_table import best_on_dev, score_rows
 from ercframe.sweep import drive
 from ercframe.sweep.drive import Listed, Sweep
-from ercframe.sweep.engine import Ending
+from ercframe.sweep.engine import Ending, Task, start
 from ercframe.sweep.folder import SweepFolder
 from ercframe.sweep.grid import grid
 from ercframe.sweep.plan import Source, plan, without_repeats
@@ -162,6 +163,14 @@ def test_what_trains_the_same_is_trained_once(tiny):
 
 
 # Driving
+
+
+def test_a_file_in_the_current_directory_is_not_taken_for_a_module(tiny, tmp_path):
+    (tmp_path / "typer.py").write_text("raise SystemExit('a file of the user')")
+    task = Task("only", ("--version",), tmp_path / "log", None)
+    with start(task, os.environ) as process:
+        assert process.wait() == 0
+    assert (tmp_path / "log").read_text().startswith("ercframe ")
 
 
 def test_every_trial_is_an_ordinary_run_and_results_are_one_table(tiny, capsys):
