@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+PREEMPTED = 75
+"""Exit code after SIGTERM: EX_TEMPFAIL of sysexits.h, "try again later", on which schedulers may put a job back."""
 
 
 class Terminated(BaseException):

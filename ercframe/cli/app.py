@@ -32,7 +32,7 @@ from ercframe.cli import (
 )
 from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
-from ercframe.signals import Terminated
+from ercframe.signals import INTERRUPTED, PREEMPTED, Terminated
 
 PATIENCE = 3
 """Seconds that a process waits for its launcher to end it after another one was lost."""
@@ -91,10 +91,10 @@ def run_app(arguments: list[str]) -> int:
         )  # ends in SystemExit; what is wrong with the arguments themselves is shown by typer
     except SystemExit as stop:
         if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(stop)):  # typer keeps quiet about it
-            return _complain("Interrupted.", 130)
+            return _complain("Interrupted.", INTERRUPTED)
         return int(stop.code or 0)
     except Terminated:
-        return _complain("Stopped by SIGTERM.", 75)
+        return _complain("Stopped by SIGTERM.", PREEMPTED)
     except InputError as error:
         return _complain(str(error), 2)
     except PeerLostError as error:

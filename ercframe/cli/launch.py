@@ -10,6 +10,8 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 
+from ercframe.signals import INTERRUPTED, PREEMPTED
+
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
     """Run ``ercframe`` with these arguments in several processes that find each other; returns the exit code.
@@ -38,7 +40,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         try:
             elastic_launch(config, sys.executable)("-P", "-m", "ercframe", *arguments)
         except SignalException as stopped:
-            return {signal.SIGINT: 130, signal.SIGTERM: 75}.get(stopped.sigval, 1)
+            return {signal.SIGINT: INTERRUPTED, signal.SIGTERM: PREEMPTED}.get(stopped.sigval, 1)
         except ChildFailedError as failed:
             rank, failure = failed.get_first_failure()
             if failure.exitcode > 0:

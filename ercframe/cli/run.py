@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from ercframe.errors import InputError
+from ercframe.signals import INTERRUPTED, PREEMPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from ercframe.runs import RunFolder
 
 DEFAULT_OUT = Path("runs")
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
-PREEMPTED = 75
-"""Exit code after SIGTERM: EX_TEMPFAIL of sysexits.h, "try again later", on which schedulers may put a job back."""
 
 
 def register(app: typer.Typer) -> None:

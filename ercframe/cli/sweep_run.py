@@ -19,6 +19,7 @@ from ercframe.report.comparison_files import write_comparison
 from ercframe.report.comparison_table import comparison_table
 from ercframe.report.sweep_table import best_on_dev, left_rows, score_rows, why
 from ercframe.report.table import SHORT, percent
+from ercframe.signals import INTERRUPTED, PREEMPTED
 from ercframe.sweep.ablations import ablations
 from ercframe.sweep.drive import Listed, Sweep, Trials
 from ercframe.sweep.engine import Engine, processors
@@ -29,7 +30,7 @@ from ercframe.sweep.plan import Changes, Source, Trial, plan, without_repeats
 from ercframe.sweep.search import Search, require_dev_objective
 from ercframe.sweep.space import read_space
 
-EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": 75, "interrupted": 130}
+EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": PREEMPTED, "interrupted": INTERRUPTED}
 
 
 class ConsoleWatcher:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-PREEMPTED, INTERRUPTED = 75, 130
-"""Exit codes of ``ercframe run`` after which it can be gone on with."""
+from ercframe.signals import INTERRUPTED, PREEMPTED
+
 MOST_OF_AN_ERROR = 4000
 """Characters of an error that are kept: its end, where it is longer."""
 

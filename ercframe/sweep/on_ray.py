@@ -8,7 +8,8 @@ from typing import Any
 
 from ercframe.errors import InputError, RunError
 from ercframe.extras import require
-from ercframe.sweep.engine import PREEMPTED, Ending, Task, ending, start
+from ercframe.signals import PREEMPTED
+from ercframe.sweep.engine import Ending, Task, ending, start
 
 LOOK_AGAIN = 0.2
 """Seconds between two looks of a Ray task at its process."""
