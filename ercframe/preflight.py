@@ -76,6 +76,9 @@ def _require_trainable(experiment: Experiment, learner: Learner) -> None:
     if (trainer.schedule.warmup_steps or 0) >= steps:
         must = f"must be below the number of steps in all epochs, {steps} (got {trainer.schedule.warmup_steps})"
         wrong["trainer.schedule.warmup_steps"] = must
+    if trainer.accumulate > 1 and learner.objective.couples_rows:  # as a loss may know only once it is built
+        must = f"must be 1 where a loss compares the utterances of a batch with each other (got {trainer.accumulate})"
+        wrong["trainer.accumulate"] = must
     if wrong:
         problems = [Problem(loaded.sources.where(key), key, message) for key, message in wrong.items()]
         raise InputError(f"the trainer's settings do not fit '{loaded.recipe.name}'", problems)

@@ -161,3 +161,16 @@ def test_a_loss_whose_counts_are_wrong_is_refused_where_they_are_needed(load, tm
     (problem,) = refused.value.problems
     assert (problem.where, problem.what) == ("losses.task.nll", "counts")
     assert problem.message.startswith("must be what the term is divided by, ")
+
+
+def test_a_loss_that_says_only_when_built_that_it_compares_utterances_is_refused(load, tmp_path):
+    plugin = tmp_path / "s.py"
+    plugin.write_text(SECRETIVE.replace("super().__init__()", "super().__init__()\n        self.couples_rows = True"))
+    changes = ("losses={task: {type: secretive}}", "losses.distill=null", "losses.focal=null", "trainer.accumulate=2")
+    with pytest.raises(InputError) as refused:
+        preflight(assemble(load(*changes, plugin_files=[plugin])))
+    (problem,) = refused.value.problems
+    assert (problem.what, problem.message) == (
+        "trainer.accumulate",
+        "must be 1 where a loss compares the utterances of a batch with each other (got 2)",
+    )
