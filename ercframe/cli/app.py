@@ -77,10 +77,22 @@ for module in (check, bench, components, data, new, doctor):
 
 def main() -> None:
     """Run the command line; exit 0 when done, 1 when a run failed, 2 for bad input, 75 after SIGTERM, 130 on Ctrl-C."""
-    # PyTorch's threads wait for each other in busy loops by default. Where something else wants a core, too, that made
-    # an epoch of two threads take five times as long. It is read when PyTorch is imported, which is yet to come.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _let_threads_wait_well()
     sys.exit(run_app(sys.argv[1:]))
+
+
+def _let_threads_wait_well() -> None:
+    """Say how the threads of one operation wait for each other, unless the environment does already.
+
+    By default they wait in busy loops, so that where something else wants a core an epoch of two threads took five times
+    as long. Waking them up instead takes as long as many a small operation: where the cores are free, a step in bf16 took
+    nearly twice as long as with loops that are short. Both are read when PyTorch is imported, which is yet to come.
+    """
+    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        return
+    load, cores = (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0), os.cpu_count() or 1
+    name, value = ("GOMP_SPINCOUNT", "3000") if load < cores / 2 else ("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ[name] = value
 
 
 def run_app(arguments: list[str]) -> int:
