@@ -17,10 +17,12 @@ from ercframe.recipes.resolved import plain
 def command(run: FinishedRun) -> str | None:
     """What repeats a run with the recipes installed now; None where that is not the recipe of the run any more.
 
-    Settings that the run's version did not have are left at their defaults.
+    Settings that the run's version did not have are left at their defaults. A trial of a sweep, which is called
+    after its recipe and what it changes, is repeated by an ordinary run of the recipe with these changes.
     """
-    name = run.summary["recipe"]
-    if name not in installed_names() or run.recipe.get("plugins"):
+    called = run.summary["recipe"]
+    name = max((n for n in installed_names() if called == n or called.startswith(f"{n}-")), key=len, default=None)
+    if name is None or run.recipe.get("plugins"):
         return None
     parts = _installed(name)
     # A run folder may come from anywhere: what is no part of a recipe, such as plugin files to load, is not taken over.

@@ -1,4 +1,4 @@
-"""Sweeps: what is planned, driven and kept. Trials run in this process; those of tests/e2e/test_sweep.py do not."""
+"""Sweeps: what is planned, driven and kept. Trials run in this process; those of test_sweep_command.py do not."""
 
 import csv
 import io

@@ -106,12 +106,12 @@ class TestPages:
 
 
 class TestCommands:
-    def folder(self, made, *overrides, base="bclstm_iemocap"):
-        """A run folder of an installed recipe with changes."""
+    def folder(self, made, *overrides, base="bclstm_iemocap", called=None):
+        """A run folder of an installed recipe with changes, perhaps under another name."""
         recipe = recipes.load(base, overrides).recipe
         (made / "recipe.yaml").write_text(to_yaml(recipe, []))
         summary = json.loads((made / "summary.json").read_text())
-        (made / "summary.json").write_text(json.dumps(summary | {"recipe": base}))
+        (made / "summary.json").write_text(json.dumps(summary | {"recipe": called or base}))
         return open_runs([made])[0]
 
     @pytest.mark.parametrize(
@@ -127,6 +127,13 @@ class TestCommands:
         words = command(self.folder(made, *changes)).split()
         assert words[:3] == ["ercframe", "run", "recipes/bclstm_iemocap.yaml"]
         assert {word.strip("'") for word in words[3:]} == set(changes)
+
+    def test_a_trial_is_repeated_by_its_recipe(self, made):
+        found = self.folder(made, "trainer.epochs=3", called="bclstm_iemocap-epochs-3")
+        assert command(found) == "ercframe run recipes/bclstm_iemocap.yaml trainer.epochs=3"
+
+    def test_a_recipe_that_only_begins_like_an_installed_one_has_none(self, made):
+        assert command(self.folder(made, called="bclstm_iemocap2")) is None
 
     def test_a_loss_that_was_taken_out_and_another_type(self, made):
         changes = ["losses.distill=null", "fusion.type=gated"]
