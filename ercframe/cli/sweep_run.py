@@ -64,6 +64,11 @@ class How:
     gpus: float = 0.0
     ray_address: str | None = None
 
+    def require_engine(self) -> None:
+        """Refuse an engine that is not installed, before a sweep gets a folder."""
+        if self.engine == "ray":
+            require("ray", "ray", "--engine ray")
+
     def make(self) -> tuple[Engine, int | None]:
         """The engine, and how many threads a trial has; None for PyTorch's own choice."""
         if self.engine == "ray":
@@ -81,6 +86,7 @@ def ablate(source: Source, only: Sequence[str], out: Path, name: str | None, how
     settings, notices = ablations(source, only)
     _say(notices)
     trials = _planned(source, settings)
+    how.require_engine()
     folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-ablations"))
     return _train(folder, trials, {"kind": "ablation", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
 
@@ -91,6 +97,7 @@ def sweep(source: Source, axes: Sequence[str], out: Path, name: str | None, how:
     loaded = source.load({})
     _say(loaded.notices)
     trials = _planned(source, settings)
+    how.require_engine()
     folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-sweep"))
     return _train(folder, trials, {"kind": "grid", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
 
@@ -103,6 +110,7 @@ def search(
     parameters = read_space(space, source)
     loaded = source.load({})
     _say(loaded.notices)
+    how.require_engine()
     folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-search"))
     about = {
         "kind": "search",

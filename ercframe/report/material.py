@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ercframe.errors import InputError, Problem, problems_in
 from ercframe.runs import RunFolder
 
@@ -103,6 +105,17 @@ class RunMaterial:
     def generated(self) -> bool:
         """Whether nobody spoke what it was trained on."""
         return bool(self.summary and self.summary["dataset"]["generated"])
+
+    @property
+    def average(self) -> str | None:
+        """Which average the scored weights are, ``ema`` or ``swa``; None where they are those of a step."""
+        try:
+            found: Any = yaml.safe_load(self.recipe)
+        except yaml.YAMLError:  # it is shown as it is
+            return None
+        for key in ("trainer", "average", "name"):
+            found = found.get(key) if isinstance(found, dict) else None
+        return str(found) if found else None
 
     @property
     def labels(self) -> Sequence[str]:

@@ -36,10 +36,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a task ended: its exit code, negative for the signal that killed it, and what it wrote to standard error."""
+    """How a task ended.
+
+    Attributes:
+        code: its exit code, negative for the signal that killed it.
+        error: what it wrote to standard error.
+        lost: why nobody knows how it ended, such as that its machine is gone; empty where that is known.
+    """
 
     code: int
     error: str
+    lost: str = ""
 
     @property
     def resumable(self) -> bool:
@@ -48,6 +55,8 @@ class Ending:
 
     def told(self) -> str:
         """Why it did not finish, in words."""
+        if self.lost:
+            return self.lost
         if self.code < 0:
             return f"killed by {signal.Signals(-self.code).name}; the system does so where memory is short"
         if self.code == PREEMPTED:

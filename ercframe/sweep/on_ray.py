@@ -98,7 +98,7 @@ class RayEngine:
         except self.ray.exceptions.TaskCancelledError:
             return task, Ending(PREEMPTED, "")
         except self.ray.exceptions.RayError as error:  # its machine is gone, or its worker was killed
-            return task, Ending(LOST, str(error))
+            return task, Ending(LOST, "", lost=f"lost by Ray: {error}")
         return task, ending(task, code)
 
 

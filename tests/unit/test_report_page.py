@@ -139,6 +139,13 @@ def test_under_protocol_paper_it_says_selected_on_test(tmp_path):
     assert "no dev" in page.text
 
 
+def test_it_says_that_weights_are_averaged(run, tmp_path):
+    said = "weights averaged over training (ema)"
+    assert said not in reported(run).text
+    averaged = RECIPE["trainer"] | {"average": {"name": "ema"}}
+    assert said in reported(train(tmp_path, trainer=averaged)).text
+
+
 def test_one_seed_without_gap_weights_and_heads_says_what_there_is_not(tmp_path):
     page = reported(
         train(

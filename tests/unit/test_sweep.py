@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -454,3 +455,18 @@ def test_settings_that_the_recipe_does_not_take_together_are_passed_over(tiny, s
     assert {changes["fusion.type"] for _, changes, _ in rows} == {"gated"}
     assert len(rows) + len(notices) == 5
     assert all("cannot be trained: loss 'self_distillation' needs" in notice for notice in notices)
+
+
+# What Ray says
+
+
+def test_without_ray_there_is_no_folder(tiny, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run_app(["sweep", "tiny.yaml", "--grid", "fusion.type=concat", "--engine", "ray", "--out", "none"]) == 2
+    assert "'ercframe[ray]'" in capsys.readouterr().err
+    assert not Path("none").exists()
+
+
+def test_a_lost_trial_is_told_in_the_engines_words():
+    assert Ending(-9, "", lost="lost by Ray: its machine is gone").told() == "lost by Ray: its machine is gone"
+    assert "memory is short" in Ending(-9, "").told()

@@ -47,6 +47,11 @@ def _notes(run: RunMaterial, scored: Scored, scores: Mapping[str, Estimate]) -> 
         f"test dialogues ({plural(len(scored.label), 'scored turn')}), the same for every seed, of the mean over "
         "seeds. The deviation is about the seeds, with ddof 1."
     )
+    if run.average:
+        yield (
+            f"The scores are of weights averaged over training ({run.average}), and by these the epochs were chosen; the "
+            "learning curve of the objective is of the weights in training."
+        )
     if len(scored.dialogues) < FEW:
         yield f"There are fewer than {FEW} test dialogues: the intervals are too narrow."
     if len(run.concluded) == 1:
