@@ -49,8 +49,8 @@ def _notes(run: RunMaterial, scored: Scored, scores: Mapping[str, Estimate]) -> 
     )
     if run.average:
         yield (
-            f"The scores are of weights averaged over training ({run.average}), and by these the epochs were chosen; the "
-            "learning curve of the objective is of the weights in training."
+            f"The scores are of weights averaged over training ({run.average}), and by these the epochs were chosen; "
+            "the learning curve of the objective is of the weights in training."
         )
     if len(scored.dialogues) < FEW:
         yield f"There are fewer than {FEW} test dialogues: the intervals are too narrow."
