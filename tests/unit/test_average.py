@@ -4,12 +4,11 @@ import copy
 
 import pytest
 import torch
-import yaml
 from pydantic import ValidationError
 from torch import nn
+from varied import TINY, variations
 
-from ercframe import InputError, recipes
-from ercframe.build import assemble
+from ercframe import InputError
 from ercframe.evaluate import score
 from ercframe.nn import Frozen
 from ercframe.settings import AverageSettings
@@ -18,27 +17,12 @@ from ercframe.training.loop import Caretaker, fit
 from ercframe.training.state import new_state
 
 CPU = torch.device("cpu")
-TINY = {
-    "modalities": ["text", "audio"],
-    "dataset": {"type": "synthetic", "train": 10, "dev": 4, "test": 4, "labels": 4},
-    "encoder": {"type": "identity", "width": 8},
-    "fusion": {"type": "concat"},
-    "classifier": {"type": "mlp", "hidden": [8], "dropout": 0.3},
-    "losses": {"task": {"type": "cross_entropy"}},
-    "trainer": {"epochs": 4, "batch_dialogues": 4, "optimizer": {"lr": 0.01}, "device": "cpu"},
-    "protocol": {"seeds": 1},
-}
 
 
 @pytest.fixture
 def experiment(tmp_path):
     """Assemble a variation of a tiny recipe."""
-
-    def make(*overrides):
-        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-        return assemble(recipes.load(tmp_path / "tiny.yaml", overrides))
-
-    return make
+    return variations(tmp_path, TINY | {"trainer": TINY["trainer"] | {"epochs": 4}})
 
 
 class Watching(Caretaker):

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-import yaml
+from varied import variations
 
-from ercframe import InputError, recipes
-from ercframe.build import assemble
+from ercframe import InputError
 from ercframe.preflight import preflight
 from ercframe.settings import OptimizerSettings
 from ercframe.training.optimizer import make_optimizer
@@ -24,12 +23,7 @@ TINY = {
 @pytest.fixture
 def experiment(tmp_path):
     """Assemble a variation of a tiny recipe."""
-
-    def make(*overrides):
-        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-        return assemble(recipes.load(tmp_path / "tiny.yaml", overrides))
-
-    return make
+    return variations(tmp_path, TINY)
 
 
 def found(experiment, **settings):

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-import yaml
+from varied import variations
 
-from ercframe import InputError, RunError, recipes
-from ercframe.build import assemble
+from ercframe import InputError, RunError
 from ercframe.evaluate import score
 from ercframe.metrics import Scores
 from ercframe.settings import OptimizerSettings
@@ -22,27 +21,12 @@ from ercframe.training.state import new_state
 from ercframe.training.step import Step
 
 CPU, FP32 = torch.device("cpu"), Precision("fp32", "cpu")
-TINY = {
-    "modalities": ["text", "audio"],
-    "dataset": {"type": "synthetic", "train": 10, "dev": 4, "test": 4, "labels": 4},
-    "encoder": {"type": "identity", "width": 8},
-    "fusion": {"type": "concat"},
-    "classifier": {"type": "mlp", "hidden": [8], "dropout": 0.3},
-    "losses": {"task": {"type": "cross_entropy"}},
-    "trainer": {"epochs": 3, "batch_dialogues": 4, "optimizer": {"lr": 0.01}, "device": "cpu"},
-    "protocol": {"seeds": 1},
-}
 
 
 @pytest.fixture
 def experiment(tmp_path):
     """Assemble a variation of a tiny recipe."""
-
-    def make(*overrides):
-        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-        return assemble(recipes.load(tmp_path / "tiny.yaml", overrides))
-
-    return make
+    return variations(tmp_path)
 
 
 class Watching(Caretaker):
