@@ -61,10 +61,7 @@ class RunFolder:
         if (path / EXPORTED).is_file():
             raise InputError(f"{path} must be a run folder (got an exported model, which ercframe predict takes)")
         if not (path / "recipe.yaml").is_file():
-            raise InputError(
-                f"{path} must be a run folder (it has no recipe.yaml). "
-                "A run that was stopped before it was written has trained nothing: begin it again."
-            )
+            raise InputError(f"{path} must be a run folder ({_why_not(path)})")
         return cls(path)
 
     def remove_parts(self) -> None:
@@ -230,3 +227,12 @@ def environment(device: torch.device, precision: str, origins: Mapping[str, Orig
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "components": {name: str(origin) for name, origin in origins.items()},
     }
+
+
+def _why_not(path: Path) -> str:
+    """What a path is that is no run folder."""
+    if not path.is_dir():
+        return "it is a file" if path.exists() else "there is no such folder"
+    if runs := sorted(inner.parent for inner in path.glob("*/recipe.yaml")):
+        return f"got a folder of runs; name one of them, such as {runs[-1]}"
+    return "it has no recipe.yaml; a run that was stopped before that was written has trained nothing: begin it again"

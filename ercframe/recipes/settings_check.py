@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +17,9 @@ from ercframe.settings import Settings
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
-def check_settings(model: type[AnySettings], key: str, node: Node) -> tuple[AnySettings | None, list[Finding]]:
+def check_settings(
+    model: type[AnySettings], key: str, node: Node, beside: Sequence[str] = ()
+) -> tuple[AnySettings | None, list[Finding]]:
     """Validate a mapping.
 
     Strict: text is no number and 1 is not true; a whole number may stand for any number, a list for a tuple.
@@ -25,6 +28,7 @@ def check_settings(model: type[AnySettings], key: str, node: Node) -> tuple[AnyS
         model: what the mapping must satisfy.
         key: dotted key of the mapping in its recipe; empty for the recipe itself.
         node: the mapping.
+        beside: keys that the recipe has there, too, and that ``node`` is given without.
 
     Returns:
         The settings, None where something is wrong, and every problem.
@@ -36,7 +40,9 @@ def check_settings(model: type[AnySettings], key: str, node: Node) -> tuple[AnyS
         for details in error.errors(include_url=False):
             located.setdefault(_path(details, node), []).append(details)
     return None, [
-        _finding(model, key, node, path, errors) for path, errors in located.items() if not _explained(path, located)
+        _finding(model, key, node, path, errors, beside if len(path) == 1 else ())
+        for path, errors in located.items()
+        if not _explained(path, located)
     ]
 
 
@@ -71,14 +77,21 @@ def _explained(path: tuple[str, ...], located: dict[tuple[str, ...], list[ErrorD
     )
 
 
-def _finding(model: type[Settings], key: str, root: Node, path: tuple[str, ...], errors: list[ErrorDetails]) -> Finding:
+def _finding(
+    model: type[Settings],
+    key: str,
+    root: Node,
+    path: tuple[str, ...],
+    errors: list[ErrorDetails],
+    beside: Sequence[str],
+) -> Finding:
     node: Node = root
     for part in path:
         node = _child(node, part) or node
     place: Place = node.place
     if errors[0]["type"] == "extra_forbidden":
         place = node.key_place or node.place
-    return Finding(place, join(key, *path), explain(errors, node, _keys_beside(model, path)))
+    return Finding(place, join(key, *path), explain(errors, node, (*_keys_beside(model, path), *beside)))
 
 
 def _keys_beside(annotation: Any, path: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ercframe.components import Loss
@@ -58,8 +58,10 @@ class _Checker:
     def add(self, node: Node, key: str, message: str) -> None:
         self.findings.append(Finding(node.place, key, message))
 
-    def settings(self, model: type[AnySettings], key: str, node: Node) -> AnySettings | None:
-        settings, findings = check_settings(model, key, node)
+    def settings(
+        self, model: type[AnySettings], key: str, node: Node, beside: Sequence[str] = ()
+    ) -> AnySettings | None:
+        settings, findings = check_settings(model, key, node, beside)
         self.findings += findings
         return settings
 
@@ -90,7 +92,7 @@ class _Checker:
             self.add(chosen, f"{key}.type", self.registry.why_unknown(kind, chosen.value))
         else:
             component = self.registry.get(kind, chosen.value)
-            config = self.settings(component.Config, key, _without(node, "type"))
+            config = self.settings(component.Config, key, _without(node, "type"), ("type",))
             return Slot(component, config) if config is not None else None
         return None
 

@@ -305,7 +305,7 @@ def test_resuming_takes_nothing_else(stopped, capsys, given, told):
 
 def test_what_is_no_run_folder_cannot_be_resumed(tmp_path, capsys):
     assert run_app(["run", str(tmp_path), "--resume"]) == 2
-    assert f"{tmp_path} must be a run folder (it has no recipe.yaml)" in capsys.readouterr().err
+    assert f"{tmp_path} must be a run folder (it has no recipe.yaml;" in capsys.readouterr().err
 
 
 def test_another_version_is_told(stopped, capsys):

@@ -74,8 +74,13 @@ LOADING = {
     "misspelt nested setting": Mistake(
         one("11:15", "trainer.optimizer.lrr", "unknown key; did you mean 'lr'?"), change=("lr:", "lrr:")
     ),
+    "misspelt type": Mistake(
+        one("4:23", "fusion.typ", "unknown key; did you mean 'type'?"),
+        change=("type: gated", "type: gated, typ: gated"),
+    ),
     "unknown setting without a neighbour": Mistake(
-        one("4:23", "fusion.xyz", "unknown key; known: temperature"), change=("type: gated", "type: gated, xyz: 1")
+        one("4:23", "fusion.xyz", "unknown key; known: temperature, type"),
+        change=("type: gated", "type: gated, xyz: 1"),
     ),
     "misspelt component": Mistake(
         one("4:16", "fusion.type", f"unknown fusion 'gatd'; did you mean 'gated'? Installed: {FUSIONS}."),
@@ -287,7 +292,7 @@ LOADING = {
     "mistake in what it extends": Mistake(
         "2 problems in mine.yaml\n"
         "  2:10  trainer.epochs  must be at least 1 (got 0) (from base.yaml:10:11)\n"
-        "  3:12  fusion.widht    unknown key; known: temperature",
+        "  3:12  fusion.widht    unknown key; known: temperature, type",
         content="# mine\nextends: base.yaml\nfusion:   {widht: 3}\n",
         files={"base.yaml": MINE.replace("epochs: 2", "epochs: 0")},
     ),

@@ -212,7 +212,7 @@ def test_wrong_arguments(run, capsys, arguments, told):
 
 
 def test_no_run_folder(tmp_path, capsys):
-    assert "must be a run folder (it has no recipe.yaml)" in refused(capsys, tmp_path)
+    assert "must be a run folder (it has no recipe.yaml;" in refused(capsys, tmp_path)
 
 
 def test_a_run_that_is_not_finished(run, capsys):

@@ -147,3 +147,19 @@ def test_predictions_that_cannot_be_read(run):
     (seed.path / "predictions.jsonl").write_text("{")
     with pytest.raises(InputError, match=r"predictions.jsonl cannot be read"):
         seed.read_predictions("dev")
+
+
+def test_what_is_no_run_folder_is_told(tmp_path):
+    (tmp_path / "runs" / "2026-01-01_00-00-00").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for name, told in {
+        "gone": "there is no such folder",
+        "file": "it is a file",
+        "empty": "it has no recipe.yaml; a run that was stopped before that was written has trained nothing",
+    }.items():
+        with pytest.raises(InputError, match=f"must be a run folder .{told}"):
+            TrainedRun.open(tmp_path / name)
+    (run := tmp_path / "runs" / "2026-01-01_00-00-00" / "recipe.yaml").touch()
+    with pytest.raises(InputError, match=f"got a folder of runs; name one of them, such as {run.parent}"):
+        TrainedRun.open(tmp_path / "runs")
