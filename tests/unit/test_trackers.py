@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -204,7 +205,8 @@ class TestWandB:
         assert not any("tracker" in line for line in said)
         id = read_json(path / "environment.json")["id"]
         folders = sorted((path / "wandb").glob("offline-run-*"))
-        newest = {folder.name.partition(f"{id}-")[2]: folder for folder in folders}
+        # Of one part, both within a second, W&B tells the folders apart by a number at the end.
+        newest = {re.search(rf"{id}-(result|seed-\d+)", folder.name)[1]: folder for folder in folders}
         assert set(newest) == {"seed-0", "seed-1", "result"}
         assert len(folders) == 5, "the second seed and the result of the first process have one each, too"
         for seed in (0, 1):
