@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ercframe.build import Experiment
 from ercframe.components import Yardstick
 from ercframe.data.dialogue import Dialogue, collate
+from ercframe.training.batches import orders
 from ercframe.training.precision import Precision
 from ercframe.training.state import new_learner, new_state
 from ercframe.training.step import Step
@@ -80,11 +80,9 @@ def against(experiment: Experiment, name: str, device: torch.device) -> Subject:
 
 def batches(experiment: Experiment) -> Iterator[list[Dialogue]]:
     """The training dialogues of one epoch after another in the order of seed 0, the same for every subject."""
-    train, size = experiment.splits.train, experiment.loaded.recipe.trainer.batch_dialogues
-    generator = torch.Generator().manual_seed(0)
-    for _ in itertools.count():
-        order = torch.randperm(len(train), generator=generator).tolist()
-        yield from ([train[i] for i in order[start : start + size]] for start in range(0, len(order), size))
+    train, generator = experiment.splits.train, torch.Generator().manual_seed(0)
+    while True:
+        yield from ([train[i] for i in chosen] for chosen in orders(experiment, generator))
 
 
 def timed_step(subject: Subject, dialogues: Sequence[Dialogue], device: torch.device) -> dict[str, float]:

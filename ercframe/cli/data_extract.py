@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from rich.progress import (
 from ercframe import plugins
 from ercframe.cli.data_settings import configure_extractor, portable
 from ercframe.cli.data_tables import print_findings, print_manifest
+from ercframe.cores import usable_cores
 from ercframe.data.findings import counted
 from ercframe.extraction.compute import Means
 from ercframe.extraction.pool import Maker
@@ -54,7 +54,7 @@ def run(
         force=force,
     )
     device = str(choose_device(options["--device"] or "auto", "--device")) if kind.on_device else "cpu"
-    workers = options["--workers"] or (_cores() if order.media else 1)
+    workers = options["--workers"] or (usable_cores() if order.media else 1)
     progress = ProgressReporter(order.modality)
     try:
         with progress:
@@ -66,11 +66,6 @@ def run(
     print_findings(notes, every_place=every_place)
     print_manifest(manifest, bundle)
     return 0
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ProgressReporter:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ercframe.cores import usable_cores
 from ercframe.signals import INTERRUPTED, PREEMPTED
 
 MOST_OF_AN_ERROR = 4000
@@ -119,4 +120,4 @@ def processors() -> int:
     """Cores that this process may use; as many as ``OMP_NUM_THREADS`` says where it is set."""
     if (asked := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         return max(1, int(asked))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
