@@ -25,6 +25,7 @@ from ercframe.tracking import Tracking
 from ercframe.training.anomaly import AnomalyStep
 from ercframe.training.device import deterministic
 from ercframe.training.divergence import DivergedError
+from ercframe.training.heap import keep_freed_memory
 from ercframe.training.memory import memory_explained
 from ercframe.training.step import Step
 
@@ -172,6 +173,7 @@ class _Run:
                 prepare()
                 self.reporter.started(self.experiment, self.folder, self.found.total, list(self.found.warnings))
                 self.tracking.started(self.folder, self.found.total, resumed)
+                keep_freed_memory()
                 with self.found.precision.matmuls(), memory_explained(self.experiment.loaded.recipe):
                     self._train_seeds()
             except KeyboardInterrupt:

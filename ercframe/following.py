@@ -18,6 +18,7 @@ from ercframe.runs import RunFolder
 from ercframe.seed_run import Order
 from ercframe.signals import Signals, Terminated
 from ercframe.training.device import deterministic
+from ercframe.training.heap import keep_freed_memory
 from ercframe.training.loop import Caretaker, fit
 from ercframe.training.memory import memory_explained
 from ercframe.training.state import TrainingState, new_state
@@ -42,6 +43,7 @@ def follow(experiment: Experiment, ranks: Ranks, folder: RunFolder | None = None
         if folder:
             require_same_experiment(folder, experiment, found, ranks)
         require_same_everywhere(experiment, ranks)
+        keep_freed_memory()
         signals, order = Signals(), Order("running")
         stopped = suppress(KeyboardInterrupt, Terminated)  # of which the first rank knows, or which come too late
         with signals.listening(), stopped, signals.held(), found.precision.matmuls():

@@ -57,6 +57,7 @@ def preflight(experiment: Experiment, ranks: Ranks = ALONE) -> Preflight:
     if not ranks.alone:
         require_divisible(learner)
     _require_trainable(experiment, learner)
+    precision = precision.suited_to(learner.model)
     with precision.autocast():
         batch = probe_batch(experiment.splits.train).to(device)
         warnings = probe(learner, batch, len(experiment.info.labels))

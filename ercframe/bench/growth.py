@@ -114,9 +114,9 @@ def _step(loaded: Loaded, info: DatasetInfo, length: int, dialogues: int) -> Poi
     """Seconds per utterance of the fastest of some training steps, after one that is not counted."""
     trainer = loaded.recipe.trainer
     device = choose_device(trainer.device)
-    precision = Precision.choose(trainer.precision, device)
     torch.manual_seed(0)
     learner = build_learner(loaded, info).to(device).train()
+    precision = Precision.choose(trainer.precision, device).suited_to(learner.model)
     step = Step(learner, make_optimizer(trainer.optimizer, learner), precision, precision.scaler())
     batch = [_dialogue(info, length)] * dialogues
     with precision.matmuls():

@@ -32,6 +32,7 @@ class Subject:
         backward: adds its gradient to the parameters.
         update: changes the parameters.
         clear: forgets the gradients.
+        precision: of its arithmetic.
     """
 
     batch: Callable[[Sequence[Dialogue]], Any]
@@ -39,6 +40,7 @@ class Subject:
     backward: Callable[[Tensor], None]
     update: Callable[[], object]
     clear: Callable[[], None]
+    precision: Precision
 
 
 def packed(experiment: Experiment, device: torch.device) -> Subject:
@@ -59,6 +61,7 @@ def of_step(step: Step, device: torch.device) -> Subject:
         step.backward,
         step.update,
         step.optimizer.zero_grad,
+        step.precision,
     )
 
 
@@ -75,6 +78,7 @@ def against(experiment: Experiment, name: str, device: torch.device) -> Subject:
         lambda total: total.backward(),  # type: ignore[no-untyped-call]
         optimizer.step,
         optimizer.zero_grad,
+        Precision.choose("fp32", device),
     )
 
 

@@ -20,7 +20,7 @@ from ercframe.bench.subject import against, batches, count_flops, matmul_rate, p
 from ercframe.build import assemble
 from ercframe.errors import RunError
 from ercframe.training.device import choose_device
-from ercframe.training.precision import Precision
+from ercframe.training.heap import keep_freed_memory
 
 WARM_UP = 2
 """Steps before the first measured one: allocators and kernels settle."""
@@ -87,10 +87,12 @@ def _serve(connection: Connection, task: Task) -> None:
         recipes.load(task.source, task.overrides, plugin_files=list(task.plugin_files), demo=task.demo)
     )
     device = choose_device(experiment.loaded.recipe.trainer.device)
-    name = "fp32" if task.yardstick else experiment.loaded.recipe.trainer.precision
-    precision = Precision.choose(name, device)
-    subject = against(experiment, task.yardstick, device) if task.yardstick else packed(experiment, device)
-    source = batches(experiment)
+    if task.yardstick:
+        subject = against(experiment, task.yardstick, device)
+    else:
+        keep_freed_memory()
+        subject = packed(experiment, device)
+    source, precision = batches(experiment), subject.precision
     with precision.matmuls():
         for dialogues in itertools.islice(source, WARM_UP):
             timed_step(subject, dialogues, device)

@@ -73,14 +73,14 @@ class Questions:
         precision = self.trained.precision(self.device)
         epochs, predicted, turns = list[int](), {view: list[NDArray[np.intp]]() for view in views}, dict[View, float]()
         probability, dev_probability = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
-        with (
-            deterministic(self.experiment.loaded.recipe.trainer.deterministic),
-            precision.matmuls(),
-            precision.autocast(),
-        ):
-            for seed in seeds:
-                learner, epoch = self.trained.learner(seed, self.experiment.info, self.device)
-                epochs.append(epoch)
+        for seed in seeds:
+            learner, epoch = self.trained.learner(seed, self.experiment.info, self.device)
+            epochs.append(epoch)
+            with (
+                deterministic(self.experiment.loaded.recipe.trainer.deterministic),
+                precision.suited_to(learner.model).matmuls(),
+                precision.autocast(),
+            ):
                 if self.dev:
                     dev_probability.append(_probability(self._logits(learner, self._batches(self.dev, Condition()))))
                 for done, view in enumerate(views):

@@ -64,6 +64,6 @@ def load_predictor(
         sources=sources,
         learner=learner,
         device=where,
-        precision=opened.precision(where),
+        precision=opened.precision(where).suited_to(learner.model),
         temperature=opened.temperature(chosen.seed, info.labels),
     )

@@ -176,7 +176,7 @@ def new_state(experiment: Experiment, seed: int, device: torch.device, ranks: Ra
         (own,) = np.random.SeedSequence([seed, ranks.rank]).generate_state(1, np.uint64)
         torch.manual_seed(int(own))
     choice = Choice("test" if recipe.protocol.name == "paper" else "dev", recipe.protocol.monitor)
-    precision = Precision.choose(recipe.trainer.precision, device)
+    precision = Precision.choose(recipe.trainer.precision, device).suited_to(learner.model)
     average = Average(recipe.trainer.average, learner) if recipe.trainer.average else None
     optimizer = make_optimizer(recipe.trainer.optimizer, learner)
     return TrainingState(learner, optimizer, seed, choice, precision, ranks, average)
