@@ -8,7 +8,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-LARGE = 256 * 256
+LARGE = 128 * 128
 """Entries of a weight matrix from which on its products gain from oneDNN; below, a call's own time counts for more."""
 
 MAY_ROUND = "medium"

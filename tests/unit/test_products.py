@@ -21,8 +21,8 @@ def setting_within(precision: Precision) -> str:
 @pytest.mark.parametrize(
     ("model", "large"),
     [
-        (nn.Linear(256, 256), True),
-        (nn.Linear(256, 255), False),
+        (nn.Linear(128, 128), True),
+        (nn.Linear(128, 127), False),
         (nn.Sequential(nn.Linear(1024, 1024), nn.Linear(1024, 1024), nn.Linear(1024, 6)), True),
         (nn.Sequential(nn.Linear(1024, 6), nn.Linear(1024, 1024), nn.Linear(6, 6)), False),
         (nn.Sequential(nn.Linear(1024, 1024), nn.LSTM(8, 8)), False),
@@ -105,7 +105,7 @@ def test_large_products_are_those_of_float32_and_repeat_bit_for_bit(rows):
         assert float((a - b).norm() / a.norm()) < 2e-6
 
 
-@pytest.mark.parametrize(("width", "large"), [(128, False), (256, True)])
+@pytest.mark.parametrize(("width", "large"), [(120, False), (128, True)])
 def test_the_width_of_the_reference_recipe_decides(width, large):
     experiment = assemble(recipes.load("sdt_iemocap", [f"encoder.width={width}"], demo=True))
     assert new_state(experiment, 0, torch.device("cpu")).precision.large is large
