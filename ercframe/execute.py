@@ -188,14 +188,14 @@ class _Run:
                         f"{error}\nTo find the operation: ercframe run {shlex.quote(str(self.folder.path))} --anomaly"
                     ) from error
                 if isinstance(error, OSError):
-                    raise RunError(
-                        f"the run in {self.folder.path} could not go on: {error}\n"
-                        f"To go on later: {resume_command(self.folder, self.ranks)}"
-                    ) from error
+                    raise self._could_not_go_on(error) from error
                 raise
             with self.signals.held():
                 self.ranks.told(Order(status))
-                return self._end(status)
+                try:
+                    return self._end(status)
+                except OSError as error:
+                    raise self._could_not_go_on(error) from error
 
     def _train_seeds(self) -> None:
         recipe = self.experiment.loaded.recipe
@@ -223,7 +223,7 @@ class _Run:
             raise
         with self.signals.held():
             self._conclude(run, finished=True)
-            self._keep("running")
+            self.folder.write_summary(self._summary("running"))
             run.folder.forget()  # only now that the summary has the seed
 
     def _conclude(self, run: SeedRun, finished: bool) -> None:
@@ -244,14 +244,23 @@ class _Run:
         return kind(self.experiment, seed, folder, device, self.signals, self.tracking, self.make_step, self.ranks)
 
     def _end(self, status: str) -> dict[str, Any]:
-        summary = self._keep(status)
+        summary = self._summary(status)
+        try:
+            self.folder.write_summary(summary)
+        except OSError:  # a run without its summary has failed, whatever it came to
+            self.tracking.finished({**summary, "status": "failed"})
+            raise
         self.tracking.finished(summary)
         return summary
 
-    def _keep(self, status: str) -> dict[str, Any]:
-        summary = summarise(self.experiment, self.seeds, self.found.total, status)
-        self.folder.write_summary(summary)
-        return summary
+    def _summary(self, status: str) -> dict[str, Any]:
+        return summarise(self.experiment, self.seeds, self.found.total, status)
+
+    def _could_not_go_on(self, error: OSError) -> RunError:
+        return RunError(
+            f"the run in {self.folder.path} could not go on: {error}\n"
+            f"To go on later: {resume_command(self.folder, self.ranks)}"
+        )
 
 
 def resume_command(folder: RunFolder, ranks: Ranks = ALONE) -> str:

@@ -185,7 +185,7 @@ class TrainedRun:
 
 
 def load_recipe(folder: Path, what: str, trust_plugins: bool, plugin_files: Sequence[Path]) -> Loaded:
-    """The recipe in a folder, with the plugin files beside it.
+    """The recipe in a folder, with the plugin files beside it, and without its trackers, which need not be installed.
 
     Args:
         folder: holds ``recipe.yaml``.
@@ -204,7 +204,7 @@ def load_recipe(folder: Path, what: str, trust_plugins: bool, plugin_files: Sequ
             f"the {what} in {folder} has plugin files, whose code would run: {named}",
             help=f"Read them; if you trust whoever made the {what}, add --trust-plugins.",
         )
-    return recipes.load(recipe, plugin_files=plugin_files)
+    return recipes.load(recipe, plugin_files=plugin_files, to_train=False)
 
 
 @contextmanager

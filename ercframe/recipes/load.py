@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +22,19 @@ from ercframe.recipes.yaml_tree import Node
 _LEFT_OUT = ("must be given", "must have a type", "must have at least one loss")
 """How findings begin that are about what is not there."""
 
+ONLY_TO_TRAIN = ("trackers", "demo", "ablations")
+"""Keys that are nothing to whoever uses what a recipe trained."""
+
 GENERATED_DATA = Node({"dataset": Node({"type": Node("synthetic")}, implied=True)}, implied=True)
 
 
 def load(
-    source: str | Path, overrides: Sequence[str] = (), *, plugin_files: Sequence[Path] = (), demo: bool = False
+    source: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    plugin_files: Sequence[Path] = (),
+    demo: bool = False,
+    to_train: bool = True,
 ) -> Loaded:
     """Read a recipe, fill in what it leaves out and check it.
 
@@ -35,12 +43,16 @@ def load(
         overrides: ``key=value`` settings, which win over the file; keys may be dotted, values are YAML.
         plugin_files: loose plugin files besides those that the recipe names.
         demo: train on generated conversations instead of the recipe's data, with the recipe's ``demo:`` settings.
+        to_train: False where something trained is only used: the plugins of what plays no part in that, such as
+            trackers, need not be there.
 
     Raises:
         InputError: there is no such recipe, or something in it is wrong; lists every problem.
     """
     path, notices = find(source)
     chain = read_chain(path)
+    if not to_train:
+        chain = replace(chain, tree=_without(chain.tree, ONLY_TO_TRAIN))
     changes, findings = parse_overrides(overrides)
     changes, named, problems = _named_plugins(changes)
     findings = [*chain.findings, *findings, *problems]
@@ -60,6 +72,10 @@ def load(
         raise sources.error(findings)
     notices += [f"Plugin {failure.origin} cannot be used: {failure.cause}" for failure in registry.failures]
     return Loaded(_recipe(checked, path.stem, tree, files), registry, tuple(notices), sources)
+
+
+def _without(tree: Node, keys: Collection[str]) -> Node:
+    return replace(tree, value={key: node for key, node in tree.children.items() if key not in keys})
 
 
 def _extends_known(chain: Chain) -> bool:

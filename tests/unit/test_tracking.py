@@ -4,11 +4,17 @@ import json
 import os
 
 import pytest
+import yaml
 from safetensors import safe_open
-from tracked import TINY, log_of, read_json, run, stopped_and_resumed
+from tracked import TINY, Notices, log_of, read_json, run, stopped_and_resumed
 
-from ercframe import recipes
+from ercframe import InputError, recipes
 from ercframe.cli.app import run_app
+from ercframe.errors import RunError
+from ercframe.execute import resume
+from ercframe.files import write_json
+from ercframe.loading import TrainedRun
+from ercframe.runs import RunFolder
 from ercframe.tracked_values import epoch_values, run_values, seed_values
 from ercframe.training.epoch import Epoch
 
@@ -237,9 +243,43 @@ def test_after_a_resume_a_tracker_hears_of_the_seed_from_its_first_epoch(plugin,
     assert [call[1] for call in after if call[0] == "concluded"] == [1]
 
 
+def test_a_run_whose_result_cannot_be_written_is_told_as_failed(plugin, tmp_path, monkeypatch):
+    def full(folder, summary):
+        if summary["status"] == "finished":
+            raise OSError(28, "No space left on device")
+        write_json(folder.path / "summary.json", summary)
+
+    monkeypatch.setattr(RunFolder, "write_summary", full)
+    with pytest.raises(
+        RunError, match=r"could not go on: \[Errno 28\] No space left on device\nTo go on later: "
+    ) as error:
+        run(tmp_path, [{"type": "recorder"}], plugins=[plugin])
+    monkeypatch.undo()
+    (path,) = (tmp_path / "runs" / "tiny").iterdir()
+    assert str(path) in str(error.value)
+    assert told(path)[-1][:2] == ["finished", "failed"]
+    resume(path, Notices())
+    assert told(path)[-1][:2] == ["finished", "finished"]
+
+
+def test_what_was_trained_is_used_without_the_plugin_of_its_tracker(plugin, tmp_path, monkeypatch, capsys):
+    path, _ = run(tmp_path, [{"type": "recorder"}], plugins=[plugin])
+    recipe = yaml.safe_load((path / "recipe.yaml").read_text())
+    recipe |= {"demo": {"trackers": recipe["trackers"]}, "ablations": {"seen": {"trackers": recipe["trackers"]}}}
+    del recipe["plugins"]  # as where it came from a package that is not installed here
+    (path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.raises(InputError, match="unknown tracker 'recorder'"):
+        recipes.load(path / "recipe.yaml")
+    assert TrainedRun.open(path).loaded.recipe.trackers == ()
+    before = told(path)
+    monkeypatch.chdir(tmp_path)
+    assert run_app(["eval", str(path)]) == 0, capsys.readouterr().err
+    assert told(path) == before
+
+
 def test_wrong_trackers_are_refused_with_their_place(tmp_path):
     (tmp_path / "bad.yaml").write_text(json.dumps(TINY)[:-1] + ', "trackers": [{"type": "tensorbord"}, 3]}')
-    with pytest.raises(recipes.files.InputError) as error:
+    with pytest.raises(InputError) as error:
         recipes.load(tmp_path / "bad.yaml")
     assert [(p.what, p.message.partition(" Installed")[0]) for p in error.value.problems] == [
         ("trackers[0].type", "unknown tracker 'tensorbord'; did you mean 'tensorboard'?"),
