@@ -28,11 +28,12 @@ from ercframe.build import build_model
 from ercframe.data.intake import Inputs, read_inputs
 from ercframe.data.json_faults import problems_of
 from ercframe.errors import InputError
-from ercframe.loading import ChosenSeed, Trained, TrainedRun, load_recipe, reading_weights
+from ercframe.loading import Trained, TrainedRun, load_recipe, reading_weights
 from ercframe.model import Learner
 from ercframe.objective import Objective
 from ercframe.recipes import Loaded
 from ercframe.runs import EXPORTED
+from ercframe.seed_choice import ChosenSeed
 from ercframe.settings import PrecisionName
 from ercframe.specs import DatasetInfo
 from ercframe.training.precision import Precision

@@ -20,16 +20,9 @@ from ercframe.model import Learner
 from ercframe.recipes import Loaded
 from ercframe.recipes.files import read_chain
 from ercframe.runs import RunFolder
+from ercframe.seed_choice import ChosenSeed, best_seed
 from ercframe.specs import DatasetInfo
 from ercframe.training.precision import Precision
-
-
-@dataclass(frozen=True)
-class ChosenSeed:
-    """One of a run's seeds, and why this one, in a few words."""
-
-    seed: int
-    why: str
 
 
 class Trained(Protocol):
@@ -109,7 +102,7 @@ class TrainedRun:
         return tuple(entry["seed"] for entry in self.summary["seeds"])
 
     def choose_seed(self, asked: int | None = None) -> ChosenSeed:
-        """The seed that was asked for, or else the best on dev; without dev the first. Test is never looked at.
+        """The seed that was asked for, or else what :func:`~ercframe.seed_choice.best_seed` says.
 
         Raises:
             InputError: the run has no such seed.
@@ -119,13 +112,7 @@ class TrainedRun:
                 have = ", ".join(map(str, self.seeds))
                 raise InputError(f"--seed must be one of the run's seeds, {have} (got {asked})")
             return ChosenSeed(asked, "as asked")
-        entries, monitor = self.summary["seeds"], self.summary["protocol"]["monitor"]
-        if len(entries) == 1:
-            return ChosenSeed(entries[0]["seed"], "the only one")
-        if not all("dev" in entry["selected"] for entry in entries):
-            return ChosenSeed(entries[0]["seed"], "the first, for want of dev")
-        best = max(entries, key=lambda entry: entry["selected"]["dev"][monitor])
-        return ChosenSeed(best["seed"], f"the best of {len(entries)} by {monitor.replace('_', ' ')} on dev")
+        return best_seed(self.summary)
 
     def learner(self, seed: int, info: DatasetInfo, device: torch.device) -> tuple[Learner, int]:
         """The learner of a seed with the weights of the epoch that the protocol chose, for predicting.

@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-# Shape letters: S scored utterances, C emotions.
+from ercframe.statistics.confusion import HEADLINE
 
-HEADLINE = ("weighted_f1", "accuracy", "macro_f1")
-"""The single numbers that sum up predictions, by their names in :class:`Scores`."""
+# Shape letters: S scored utterances, C emotions.
 
 
 @dataclass(frozen=True)

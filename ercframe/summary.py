@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ercframe.build import Experiment
-from ercframe.metrics import HEADLINE, Scores
+from ercframe.metrics import Scores
 from ercframe.settings import ProtocolSettings
+from ercframe.statistics.confusion import HEADLINE
 from ercframe.training.epoch import Epoch, best
 
 WAYS = ("selected", "selected_on_test", "last")

@@ -37,15 +37,15 @@ def _differences(run: FinishedRun, base: FinishedRun, other_data: bool) -> Itera
     if ours != theirs:
         yield f"must have the labels {', '.join(theirs)} (got {', '.join(ours)})"
         return
-    if run.turns != base.turns:
-        both, mine = set(base.turns), set(run.turns)
+    if run.test.ids != base.test.ids:
+        both, mine = set(base.test.ids), set(run.test.ids)
         yield (
             f"must be scored on the same turns of test ({len(both - mine):,} of the baseline's {len(both):,} are "
             f"missing, {len(mine - both):,} are others)"
         )
         return
-    if different := int((run.label != base.label).sum()):
-        yield f"must have the same labels of the turns of test ({different:,} of {len(run.label):,} differ)"
+    if different := int((run.test.label != base.test.label).sum()):
+        yield f"must have the same labels of the turns of test ({different:,} of {len(run.test.label):,} differ)"
     if not other_data and _other_bundle(run, base):
         yield "must be of the same data (its digest differs; --other-data compares nevertheless)"
     if not set(run.seed_numbers) & set(base.seed_numbers):

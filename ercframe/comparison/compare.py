@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import ercframe
 from ercframe.comparison.comparable import require_comparable
 from ercframe.comparison.finished import FinishedRun
 from ercframe.comparison.naming import names as names_of
 from ercframe.comparison.versus import Test, tested
-from ercframe.statistics.bootstrap import LEVEL, RESAMPLES, Floats, bootstrap, percentile_interval
-from ercframe.statistics.confusion import HEADLINE, class_f1, headline
+from ercframe.statistics.bootstrap import LEVEL, RESAMPLES, bootstrap, percentile_interval
+from ercframe.statistics.confusion import HEADLINE, headline_and_f1
 from ercframe.statistics.holm import holm
 from ercframe.statistics.mcnemar import IGNORES_DIALOGUES
 from ercframe.statistics.seeds import mean_over_seeds, seed_weights
@@ -69,16 +68,16 @@ def compare(
         if run is not runs[baseline] and not entry["not_tested"]:
             entry["difference"] = tested(run, runs[baseline], of, test, draw_seeds, SEED)
     _correct([entry["difference"] for entry in entries if entry["difference"]])
-    first = runs[baseline].summary["dataset"]
+    first, test_split = runs[baseline].summary["dataset"], runs[baseline].test
     return {
         "schema_version": SCHEMA_VERSION,
         "ercframe": ercframe.__version__,
         "dataset": {"name": first["name"], "generated": any(r.summary["dataset"]["generated"] for r in runs)},
         "split": "test",
         "labels": list(first["labels"]),
-        "turns": len(runs[baseline].turns),
-        "dialogues": len({dialogue for dialogue, _ in runs[baseline].turns}),
-        "support": np.bincount(runs[baseline].label, minlength=len(first["labels"])).tolist(),
+        "turns": len(test_split.ids),
+        "dialogues": len(test_split.dialogues),
+        "support": np.bincount(test_split.label, minlength=len(first["labels"])).tolist(),
         "metric": metric,
         "baseline": called[baseline],
         "intervals": {
@@ -94,11 +93,6 @@ def compare(
         ),
         "runs": entries,
     }
-
-
-def statistics(counts_XCC: NDArray[Any]) -> Floats:
-    """The headline scores, then the F1 of each emotion, ``(..., K)``, of confusion counts ``(..., C, C)``."""
-    return np.concatenate([headline(counts_XCC), class_f1(counts_XCC)], axis=-1)
 
 
 def _entry(run: FinishedRun, name: str, draw_seeds: bool) -> dict[str, Any]:
@@ -128,9 +122,8 @@ def _entry(run: FinishedRun, name: str, draw_seeds: bool) -> dict[str, Any]:
 
 def _scores(run: FinishedRun, draw_seeds: bool) -> list[dict[str, Any]]:
     """Each statistic: the value of every seed, mean, standard deviation (ddof 1) and interval."""
-    counts_BSCC = run.counts()
-    values_SK = statistics(counts_BSCC.sum(axis=0))
-    drawn_RSK = bootstrap(counts_BSCC, statistics, seed=SEED)
+    values_SK = headline_and_f1(run.test.counts.sum(axis=0))
+    drawn_RSK = bootstrap(run.test.counts, headline_and_f1, seed=SEED)
     weights_RS = seed_weights(len(run.seeds), len(drawn_RSK), SEED, draw_seeds)
     low_K, high_K = percentile_interval(mean_over_seeds(drawn_RSK, weights_RS))
     found = []

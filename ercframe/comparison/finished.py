@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ercframe.comparison.newest import run_folder
 from ercframe.errors import InputError, Problem
 from ercframe.runs import RunFolder
-from ercframe.statistics.confusion import confusion_by
+from ercframe.scored_turns import ScoredTurns
 
-# Shape letters: S seeds, N scored turns of test, B dialogues, C emotions.
+# Shape letters: C emotions.
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,7 @@ class FinishedRun:
         environment: what ``environment.json`` says.
         recipe: the resolved recipe, as plain values.
         seeds: entries of the finished seeds in the summary.
-        turns: dialogue and utterance of each scored turn of test, sorted.
-        label: the emotion of each turn, ``(N,)``.
-        predicted: what each seed says of it, ``(S, N)``.
+        test: the scored turns of test, sorted by dialogue and utterance, and what each of these seeds predicts.
     """
 
     path: Path
@@ -39,9 +37,7 @@ class FinishedRun:
     environment: Mapping[str, Any]
     recipe: Mapping[str, Any]
     seeds: tuple[Mapping[str, Any], ...]
-    turns: tuple[tuple[str, str], ...]
-    label: NDArray[np.intp]
-    predicted: NDArray[np.intp]
+    test: ScoredTurns
 
     @classmethod
     def open(cls, path: Path) -> FinishedRun:
@@ -63,8 +59,7 @@ class FinishedRun:
             )
         environment = _read(folder.path / "environment.json", folder.read_environment)
         recipe = _read(folder.path / "recipe.yaml", lambda: _plain_yaml(folder.path / "recipe.yaml"))
-        turns, label, predicted = _predictions(folder, seeds, summary["dataset"]["labels"])
-        return cls(folder.path, summary, environment, recipe, seeds, turns, label, predicted)
+        return cls(folder.path, summary, environment, recipe, seeds, _test(folder, seeds, summary["dataset"]["labels"]))
 
     @property
     def seed_numbers(self) -> tuple[int, ...]:
@@ -77,15 +72,8 @@ class FinishedRun:
         return bool(self.summary["status"] == "finished") and len(self.seeds) == len(self.summary["seeds"])
 
     def rows(self, seeds: Sequence[int]) -> NDArray[np.intp]:
-        """Rows of :attr:`predicted` that belong to these seeds."""
+        """Places of these seeds in :attr:`test`."""
         return np.array([self.seed_numbers.index(seed) for seed in seeds], dtype=np.intp)
-
-    def counts(self) -> NDArray[np.int64]:
-        """Confusion counts of each dialogue and seed, ``(B, S, C, C)``; dialogues in the order of their ids."""
-        classes = len(self.summary["dataset"]["labels"])
-        _, dialogue_N = np.unique([dialogue for dialogue, _ in self.turns], return_inverse=True)
-        shape = (int(dialogue_N.max()) + 1, classes)
-        return np.stack([confusion_by(dialogue_N, self.label, row, shape) for row in self.predicted], axis=1)
 
 
 def open_runs(paths: Sequence[Path]) -> list[FinishedRun]:
@@ -107,39 +95,18 @@ def open_runs(paths: Sequence[Path]) -> list[FinishedRun]:
     return runs
 
 
-def _predictions(
-    folder: RunFolder, seeds: Sequence[Mapping[str, Any]], labels: Sequence[str]
-) -> tuple[tuple[tuple[str, str], ...], NDArray[np.intp], NDArray[np.intp]]:
-    """Turns, labels and what each seed predicted, checked against each other and against the summary."""
-    number = {name: i for i, name in enumerate(labels)}
-    found = []
-    for entry in seeds:
-        file = folder.seed(entry["seed"])
-        rows = file.read_predictions("test")
-        try:
-            table = sorted(((r["dialogue"], r["utterance"]), number[r["label"]], number[r["prediction"]]) for r in rows)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{file.path / 'predictions.jsonl'} cannot be read: {error!r}") from None
-        found.append(table)
-    first = [row[:2] for row in found[0]]
-    for entry, table in zip(seeds, found, strict=True):
-        path = folder.seed(entry["seed"]).path / "predictions.jsonl"
-        if [row[:2] for row in table] != first:
-            raise InputError(f"{path} must have the turns and labels that the other seeds have")
-        _require_confusion(path, entry, table)
-    turns, label = zip(*first, strict=True)
-    predicted = np.array([[row[2] for row in table] for table in found], dtype=np.intp)
-    return tuple(turns), np.array(label, dtype=np.intp), predicted
-
-
-def _require_confusion(path: Path, entry: Mapping[str, Any], table: Sequence[tuple[Any, int, int]]) -> None:
-    """Refuse predictions that are not those which the summary scored."""
-    scored = np.array(entry["selected"]["test"]["confusion"])
-    counts = np.zeros_like(scored)
-    for _, label, predicted in table:
-        counts[label, predicted] += 1
-    if not np.array_equal(counts, scored):
-        raise InputError(f"{path} must be what summary.json scores (its confusion is another)")
+def _test(folder: RunFolder, seeds: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> ScoredTurns:
+    """What the seeds predicted, checked against the summary."""
+    rows = {entry["seed"]: folder.seed(entry["seed"]).read_predictions("test") for entry in seeds}
+    try:
+        found = ScoredTurns.of(rows, labels).by_id()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the predictions in {folder.path} cannot be used: {error}") from None
+    for entry, confusion_CC in zip(seeds, found.counts.sum(axis=0), strict=True):
+        if not np.array_equal(confusion_CC, entry["selected"]["test"]["confusion"]):
+            path = folder.seed(entry["seed"]).path / "predictions.jsonl"
+            raise InputError(f"{path} must be what summary.json scores (its confusion is another)")
+    return found
 
 
 def _read(path: Path, read: Any) -> Any:

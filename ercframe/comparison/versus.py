@@ -39,7 +39,7 @@ def tested(
     """
     seeds = [number for number in base.seed_numbers if number in run.seed_numbers]
     rows, base_rows = run.rows(seeds), base.rows(seeds)
-    ours_BSCC, theirs_BSCC = run.counts()[:, rows], base.counts()[:, base_rows]
+    ours_BSCC, theirs_BSCC = run.test.counts[:, rows], base.test.counts[:, base_rows]
 
     def scores(counts_XCC: NDArray[Any]) -> Floats:
         return headline(counts_XCC)[..., HEADLINE.index(metric)]
@@ -54,5 +54,5 @@ def tested(
     elif test == "randomisation":
         p = randomisation_p(ours_BSCC, theirs_BSCC, lambda sums: scores(sums).mean(axis=1), seed=seed)
     else:
-        p = mcnemar_over_seeds(run.predicted[rows] == run.label, base.predicted[base_rows] == base.label)
+        p = mcnemar_over_seeds(run.test.right[rows], base.test.right[base_rows])
     return {"seeds": seeds, "value": value, "low": float(low), "high": float(high), "p": p}

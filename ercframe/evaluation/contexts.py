@@ -13,9 +13,8 @@ from ercframe.context_dependence import VIEWS
 from ercframe.evaluation.asking import View
 from ercframe.evaluation.found import Found
 from ercframe.excerpts import Visible
-from ercframe.metrics import HEADLINE
 from ercframe.statistics.bootstrap import Floats
-from ercframe.statistics.confusion import headline
+from ercframe.statistics.confusion import HEADLINE, headline
 from ercframe.statistics.over_seeds import Estimate, estimates
 
 # Shape letters: B dialogues, S seeds, N turns, V views, C emotions, R resamples.

@@ -22,10 +22,10 @@ from ercframe.evaluation.contexts import WHOLE, context_section
 from ercframe.evaluation.found import Found
 from ercframe.excerpts import Visible
 from ercframe.loading import TrainedRun
-from ercframe.metrics import HEADLINE
 from ercframe.resumption import require_same_data
 from ercframe.robustness import Curve, drop_curves, noise_curves, subsets, without
 from ercframe.slices import SpeakersAre, Turns
+from ercframe.statistics.confusion import HEADLINE
 
 SCHEMA_VERSION = 2
 """Version of what :meth:`Evaluation.run` returns, which ``evaluation.json`` keeps."""

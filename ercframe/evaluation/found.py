@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ercframe.data.records import UNSCORED
 from ercframe.evaluation.asking import Answers, View
-from ercframe.metrics import HEADLINE, Scores
+from ercframe.metrics import Scores
 from ercframe.slices import Turns
+from ercframe.statistics.confusion import HEADLINE
 from ercframe.summary import scores_in_full, spread
 
 # Shape letters: S seeds, N turns of the split, P scored ones.

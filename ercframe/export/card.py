@@ -13,14 +13,13 @@ from jinja2 import Environment, StrictUndefined
 
 from ercframe.data.intake import Inputs, Preparation
 from ercframe.export.programs import onnx_names
-from ercframe.export.scores import Score, Scores
 from ercframe.exported import Export
 from ercframe.prediction.features import IMPORTED
 from ercframe.recipes import Recipe
+from ercframe.scored_turns import ScoredTurns
 from ercframe.settings import AverageSettings
-
-SCORES = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
-"""Names of the headline scores, for people."""
+from ercframe.statistics.confusion import NAMES
+from ercframe.statistics.over_seeds import Estimate
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Facts:
         environment: of the run; may be empty.
         inputs: what is kept of its data.
         export: what ``export.json`` will say.
-        scores: of this seed's predictions on test; None where there are none.
+        test: this seed's predictions of test; None where there are none.
         sees_future: whether the model looks at later turns.
     """
 
@@ -42,7 +41,7 @@ class Facts:
     environment: Mapping[str, Any]
     inputs: Inputs
     export: Export
-    scores: Scores | None
+    test: ScoredTurns | None
     sees_future: bool
 
 
@@ -62,11 +61,11 @@ def model_card(facts: Facts) -> str:
         summary=facts.summary,
         environment=facts.environment,
         export=facts.export,
-        scores=facts.scores,
+        test=facts.test,
         seeds=seeds,
         this=next(entry for entry in seeds if entry["seed"] == facts.export.seed),
         average=_average(facts),
-        named=SCORES,
+        named=NAMES,
         monitor=facts.summary["protocol"]["monitor"],
         has_dev=all("dev" in entry["selected"] for entry in seeds),
         shows_gap=all("selected_on_test" in entry for entry in seeds),
@@ -96,7 +95,7 @@ def _header(facts: Facts) -> dict[str, Any]:
         "license_name": "not-stated",
         "tags": ["emotion-recognition-in-conversations", "emotion-recognition", "multimodal", *info.modalities],
     }
-    if facts.scores:
+    if facts.test:
         header["model-index"] = [
             {
                 "name": facts.recipe.name,
@@ -107,10 +106,10 @@ def _header(facts: Facts) -> dict[str, Any]:
                         "metrics": [
                             {
                                 "type": "accuracy" if key == "accuracy" else "f1",
-                                "name": f"{SCORES[key]}, seed {facts.export.seed}, {facts.summary['selection']}",
+                                "name": f"{NAMES[key]}, seed {facts.export.seed}, {facts.summary['selection']}",
                                 "value": round(score.value, 4),
                             }
-                            for key, score in facts.scores.headline.items()
+                            for key, score in facts.test.headline.items()
                         ],
                     }
                 ],
@@ -137,5 +136,5 @@ def _percent(share: float | None) -> str:
     return "–" if share is None or math.isnan(share) else f"{100 * share:.2f}"
 
 
-def _interval(score: Score) -> str:
+def _interval(score: Estimate) -> str:
     return "–" if math.isnan(score.low) else f"{_percent(score.low)} to {_percent(score.high)}"

@@ -18,13 +18,14 @@ from ercframe.errors import InputError
 from ercframe.export.agreement import Cases
 from ercframe.export.card import Facts, model_card
 from ercframe.export.programs import Kind, no_programs, require_onnx, write_programs
-from ercframe.export.scores import Scores, score
 from ercframe.exported import WEIGHTS, Export, Program
 from ercframe.files import write_json, write_text
-from ercframe.loading import ChosenSeed, TrainedRun
+from ercframe.loading import TrainedRun
 from ercframe.model import Model
 from ercframe.resumption import require_same_data
 from ercframe.runs import EXPORTED
+from ercframe.scored_turns import ScoredTurns
+from ercframe.seed_choice import ChosenSeed
 from ercframe.tensor_files import save_tensors
 
 CPU = torch.device("cpu")
@@ -77,7 +78,7 @@ def export_run(
     chosen = trained.choose_seed(seed)
     inputs, data = _inputs(trained)
     learner, epoch = trained.learner(chosen.seed, inputs.info, CPU)
-    scores = _scores(trained, chosen.seed, inputs.info.labels)
+    test = _test(trained, chosen.seed, inputs.info.labels)
     with new_folder(out, replace=force) as folder:
         save_tensors(folder / WEIGHTS, learner.model.state_dict(), {"format": "pt", "ercframe": ercframe.__version__})
         programs = _programs(folder, learner.model, inputs, data, onnx, on_step)
@@ -91,7 +92,7 @@ def export_run(
             _environment(trained),
             inputs,
             export,
-            scores,
+            test,
             learner.model.sees_future,
         )
         write_text(folder / "README.md", model_card(facts))
@@ -112,12 +113,13 @@ def _inputs(trained: TrainedRun) -> tuple[Inputs, Experiment | str]:
     return inputs, experiment
 
 
-def _scores(trained: TrainedRun, seed: int, labels: tuple[str, ...]) -> Scores | None:
-    folder = trained.folder.seed(seed)
+def _test(trained: TrainedRun, seed: int, labels: tuple[str, ...]) -> ScoredTurns | None:
+    """What the seed predicted of test; None where there is no test."""
+    rows = trained.folder.seed(seed).read_predictions("test")
     try:
-        return score(folder.read_predictions("test"), labels)
-    except KeyError as error:
-        raise InputError(f"{folder.path / 'predictions.jsonl'} does not fit the run: {error}") from None
+        return ScoredTurns.of({seed: rows}, labels) if rows else None
+    except ValueError as error:
+        raise InputError(f"the predictions in {trained.path} cannot be used: {error}") from None
 
 
 def _programs(

@@ -19,10 +19,11 @@ from ercframe.data.records import UNSCORED
 from ercframe.data.turn import Turn
 from ercframe.errors import InputError
 from ercframe.evaluate import record
-from ercframe.loading import ChosenSeed, Trained
+from ercframe.loading import Trained
 from ercframe.model import Learner
 from ercframe.prediction.features import DROPPED, Source, views
 from ercframe.prediction.results import Gathered, Prediction
+from ercframe.seed_choice import ChosenSeed
 from ercframe.specs import DatasetInfo
 from ercframe.training.precision import Precision
 

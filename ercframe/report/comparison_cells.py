@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ercframe.report.table import GENERATED, SHORT, percent
+from ercframe.report.words import mean_and_std
+from ercframe.statistics.confusion import NAMES
 
-LONG = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
 Run = Mapping[str, Any]
 
 
@@ -58,7 +59,7 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
         some = any(one["significant"] for one in differences)
         yield (
             f"{'* differs' if some else 'No run differs'} from {found['baseline']}: p {'<' if some else '≥'} "
-            f"{test['alpha']} in {_test_name(test)} of {LONG[test['metric']]}"
+            f"{test['alpha']} in {_test_name(test)} of {NAMES[test['metric']]}"
             f"{f', corrected after Holm for {len(differences)} tests' if len(differences) > 1 else ''}."
         )
     for run in found["runs"]:
@@ -75,9 +76,9 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _scores(found: Mapping[str, Any]) -> Grid:
     metric, tested = found["metric"], found["test"]["metric"]
-    others = [name for name in LONG if name != metric]
+    others = [name for name in NAMES if name != metric]
     heads = _heads("run", "seeds", "parameters", metric, "95 % interval", *others)
-    best = {name: _best(found, "scores", name) for name in LONG}
+    best = {name: _best(found, "scores", name) for name in NAMES}
     rows = []
     for run in found["runs"]:
         marked = tested if run["difference"] and run["difference"]["significant"] else None
@@ -87,7 +88,7 @@ def _scores(found: Mapping[str, Any]) -> Grid:
                 Cell(label(run)),
                 Cell(str(len(run["seeds"]))),
                 Cell(f"{run['parameters']:,}"),
-                Cell(with_std(entry) + "*" * (marked == metric), run in best[metric]),
+                Cell(mean_and_std(entry) + "*" * (marked == metric), run in best[metric]),
                 Cell(interval(entry)),
                 *(_with_std(run["scores"][name], run in best[name], "*" * (marked == name)) for name in others),
             )
@@ -120,7 +121,7 @@ def _differences(found: Mapping[str, Any]) -> Grid:
         )
         rows.append((Cell(label(run)), *map(Cell, cells)))
     return Grid(
-        f"{_capital(LONG[test['metric']])} against {found['baseline']}, by {_test_name(test)}", heads, tuple(rows)
+        f"{_capital(NAMES[test['metric']])} against {found['baseline']}, by {_test_name(test)}", heads, tuple(rows)
     )
 
 
@@ -134,10 +135,10 @@ def _selection(found: Mapping[str, Any]) -> Grid:
             (
                 Cell(label(run)),
                 _head(name),
-                Cell(with_std(run["scores"][name])),
-                Cell(with_std(told[name]) if told else "not recorded"),
+                Cell(mean_and_std(run["scores"][name])),
+                Cell(mean_and_std(told[name]) if told else "not recorded"),
                 Cell(f"{100 * told[name]['gap']:+.2f}" if told else ""),
-                Cell(with_std(last[name]) if last else ""),
+                Cell(mean_and_std(last[name]) if last else ""),
             )
         )
     return Grid("What choosing the epoch on test would have claimed", heads, tuple(rows))
@@ -150,7 +151,7 @@ def _seeds(found: Mapping[str, Any]) -> Grid:
     for run in found["runs"]:
         scores = dict(zip(run["seeds"], run["scores"][found["metric"]]["seeds"], strict=True))
         rows.append((Cell(label(run)), *(Cell(percent(scores[n]) if n in scores else "") for n in numbers)))
-    return Grid(f"{_capital(LONG[found['metric']])} of every seed", _heads("run", *map(str, numbers)), tuple(rows))
+    return Grid(f"{_capital(NAMES[found['metric']])} of every seed", _heads("run", *map(str, numbers)), tuple(rows))
 
 
 def _heads(*names: str) -> tuple[Cell, ...]:
@@ -158,11 +159,11 @@ def _heads(*names: str) -> tuple[Cell, ...]:
 
 
 def _head(name: str) -> Cell:
-    return Cell(LONG.get(name, name), short=SHORT.get(name, ""))
+    return Cell(NAMES.get(name, name), short=SHORT.get(name, ""))
 
 
 def _with_std(entry: Mapping[str, Any], best: bool, mark: str = "") -> Cell:
-    return Cell(with_std(entry) + mark, best, short=percent(entry["mean"]) + mark)
+    return Cell(mean_and_std(entry) + mark, best, short=percent(entry["mean"]) + mark)
 
 
 def _capital(text: str) -> str:
@@ -177,12 +178,6 @@ def label(run: Run) -> str:
         *([] if run["whole"] else ["unfinished"]),
     ]
     return f"{run['name']} ({', '.join(said)})" if said else str(run["name"])
-
-
-def with_std(entry: Mapping[str, Any]) -> str:
-    """Mean ± standard deviation, in percent; of one seed its score."""
-    mean, std = entry["mean"], entry["std"]
-    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
 def interval(entry: Mapping[str, Any], sign: str = "") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ercframe.report.material import RunMaterial, blaming
-from ercframe.report.measures import Scored, scores
+from ercframe.report.measures import scored_turns
 from ercframe.report.page import Section
 from ercframe.report.sections.classes import classes
 from ercframe.report.sections.dialogues import dialogues
@@ -14,11 +14,12 @@ from ercframe.report.sections.evaluated import evaluated
 from ercframe.report.sections.maps import maps
 from ercframe.report.sections.parts import heads, weights
 from ercframe.report.sections.provenance import data, environment, recipe
-from ercframe.report.sections.result import NAMES, result
+from ercframe.report.sections.result import result
 from ercframe.report.sections.several import Compared, side_by_side
 from ercframe.report.sections.training import training
 from ercframe.report.words import interval, with_std
-from ercframe.statistics.over_seeds import Estimate
+from ercframe.scored_turns import ScoredTurns
+from ercframe.statistics.confusion import NAMES
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,17 @@ def page_of_one(run: RunMaterial, choices: Choices) -> Page:
         InputError: something in the run folder is not as a run writes it, or the run has no such dialogue.
     """
     with blaming(run.path):
-        scored, found, f1 = _scores(run)
+        test = scored_turns(run)
         headline = [
             (NAMES[name] + " on test", with_std(one), interval(one) and f"95 % interval {interval(one)}")
-            for name, one in found.items()
+            for name, one in (test.headline if test else {}).items()
         ]
         return Page(
             title=f"{run.name} on {run.summary['dataset']['name']}" if run.summary else run.name,
             badges=list(_badges(run)),
             headline=headline,
             notes=list(_notes(run)),
-            sections=list(_sections(run, scored, found, f1, choices)),
+            sections=list(_sections(run, test, choices)),
             generated=run.generated,
         )
 
@@ -91,38 +92,25 @@ def page_of_several(runs: Sequence[RunMaterial]) -> Page:
     compared = []
     for run, name in zip(runs, _names(runs), strict=True):
         with blaming(run.path):
-            compared.append(Compared(run, name, *_scores(run)))
+            compared.append(Compared(run, name, scored_turns(run)))
     generated = any(run.generated for run in runs)
     badges = [("generated data", True)] if generated else []
     sections = [*side_by_side(compared)]
     return Page(f"{len(runs)} runs side by side", badges, [], [], sections, generated)
 
 
-def _scores(run: RunMaterial) -> tuple[Scored | None, dict[str, Estimate], list[Estimate | None]]:
-    if not run.concluded or not run.concluded[0].test:
-        return None, {}, []
-    scored = Scored.of(run)
-    return scored, *scores(scored)
-
-
-def _sections(
-    run: RunMaterial,
-    scored: Scored | None,
-    found: dict[str, Estimate],
-    f1: list[Estimate | None],
-    choices: Choices,
-) -> Iterator[Section]:
-    if scored is None:
+def _sections(run: RunMaterial, test: ScoredTurns | None, choices: Choices) -> Iterator[Section]:
+    if test is None:
         yield Section("result", "Result", ["No seed was concluded, so there are no scores."])
     else:
-        yield result(run, scored, found)
+        yield result(run, test)
     yield training(run)
-    if scored is not None:
-        yield classes(scored, f1)
-        yield weights(scored)
-        yield heads(scored)
+    if test is not None:
+        yield classes(test)
+        yield weights(run, test)
+        yield heads(run, test)
         yield maps(run, choices.maps)
-        yield dialogues(scored, choices.dialogues)
+        yield dialogues(run, test, choices.dialogues)
         yield from evaluated(run)
     yield from (recipe(run), environment(run), data(run))
 

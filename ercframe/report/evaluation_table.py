@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ercframe.report.breakdown_table import breakdown_notes, confusions_table, slices_table, with_interval
 from ercframe.report.table import GENERATED, SHORT, empty_table, percent
+from ercframe.report.words import mean_and_std
 
 SAME = 5e-7
 """Scores nearer to each other than this are the same ones, rounded."""
@@ -56,7 +57,7 @@ def _scores(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     first = rows[0][1]["weighted_f1"]["mean"]
     for i, (shown, scores) in enumerate(rows):
         difference = 100 * (scores["weighted_f1"]["mean"] - first)
-        table.add_row(escape(shown), *(_with_std(scores[name]) for name in SHORT), f"{difference:+.2f}" if i else "")
+        table.add_row(escape(shown), *(mean_and_std(scores[name]) for name in SHORT), f"{difference:+.2f}" if i else "")
     return table
 
 
@@ -137,9 +138,3 @@ def _notes(found: Mapping[str, Any]) -> Iterator[str]:
             "With all modalities the scores are not those that the run recorded: the device, the precision, the number "
             "of threads or a version is another."
         )
-
-
-def _with_std(score: Mapping[str, float | None]) -> str:
-    mean, std = score["mean"], score["std"]
-    assert mean is not None
-    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"

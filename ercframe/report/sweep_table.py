@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from ercframe.report.table import GENERATED, SHORT, empty_table, percent
+from ercframe.report.table import GENERATED, SHORT, empty_table
+from ercframe.report.words import mean_and_std
 
 
 def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -59,18 +60,12 @@ def left_rows(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[str]:
     scores = result["scores"]
-    dev = _with_std(scores["dev"][monitor]) if "dev" in scores else "no dev"
-    return [escape(trial), dev, *(_with_std(scores["test"][short]) for short in SHORT)]
+    dev = mean_and_std(scores["dev"][monitor]) if "dev" in scores else "no dev"
+    return [escape(trial), dev, *(mean_and_std(scores["test"][short]) for short in SHORT)]
 
 
 def _mean(result: Mapping[str, Any], split: str, score: str) -> float:
     return float(result["scores"][split][score]["mean"])
-
-
-def _with_std(score: Mapping[str, float | None]) -> str:
-    mean, std = score["mean"], score["std"]
-    assert mean is not None
-    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
 def _told(result: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from ercframe.report.table import percent
 from ercframe.statistics.over_seeds import Estimate
@@ -10,12 +12,13 @@ from ercframe.statistics.over_seeds import Estimate
 
 def with_std(one: Estimate) -> str:
     """``67.12 ± 0.53``, or without the deviation of one seed."""
-    return mean_and_std(one.value, one.std)
+    return mean_and_std({"mean": one.value, "std": None if math.isnan(one.std) else one.std})
 
 
-def mean_and_std(mean: float, std: float) -> str:
-    """Likewise; the deviation of one seed is NaN."""
-    return percent(mean) if math.isnan(std) else f"{percent(mean)} ± {percent(std)}"
+def mean_and_std(found: Mapping[str, Any]) -> str:
+    """Likewise, of what :func:`ercframe.summary.spread` returns."""
+    mean, std = found["mean"], found["std"]
+    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
 def interval(one: Estimate) -> str:

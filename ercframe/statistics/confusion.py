@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 # Shape letters: N turns, B dialogues, C emotions; ... any leading axes, such as resamples. Rows are labels.
 
-HEADLINE = ("weighted_f1", "accuracy", "macro_f1")
-"""Names of what :func:`headline` returns."""
+NAMES = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
+"""What people call the scores that sum up predictions."""
+HEADLINE = tuple(NAMES)
+"""Their keys, in the order in which :func:`headline` returns them."""
 
 
 def confusion_by(
@@ -47,6 +49,11 @@ def headline(confusion: NDArray[Any]) -> NDArray[np.float64]:
         _ratio(f1.sum(axis=-1), occurs.sum(axis=-1)),
     ]
     return np.stack(parts, axis=-1)
+
+
+def headline_and_f1(confusion: NDArray[Any]) -> NDArray[np.float64]:
+    """What :func:`headline` returns, then what :func:`class_f1` does, ``(..., 3 + C)``."""
+    return np.concatenate([headline(confusion), class_f1(confusion)], axis=-1)
 
 
 def _ratio(above: Any, below: Any) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ercframe.metrics import HEADLINE
 from ercframe.runs import RunFolder
+from ercframe.statistics.confusion import HEADLINE
 
 
 def scores_of(run: RunFolder) -> dict[str, Any]:

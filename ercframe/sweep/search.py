@@ -8,8 +8,8 @@ from typing import Any
 
 from ercframe.errors import InputError
 from ercframe.extras import require
-from ercframe.metrics import HEADLINE
 from ercframe.recipes.fields import in_yaml
+from ercframe.statistics.confusion import HEADLINE
 from ercframe.sweep.plan import Changes, Source, Trial, plan
 from ercframe.sweep.space import Parameter, Range, as_json
 

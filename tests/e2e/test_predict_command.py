@@ -55,7 +55,7 @@ def test_a_table_and_a_file(predict, tmp_path):
     assert "[bold]what[/bold]?" in out
     assert "audio missing (dropped): every turn" in out
     assert "fitted on dev" in err
-    assert "by weighted f1 on dev), epoch" in err
+    assert "by weighted F1 on dev), epoch" in err
     rows = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
     assert [row["utterance"] for row in rows] == ["talk_0", "talk_1"]
     assert rows[0]["prediction"] == max(rows[0]["probabilities"], key=rows[0]["probabilities"].get)

@@ -19,7 +19,6 @@ from ercframe.export.agreement import TOLERANCE, Cases, _difference
 from ercframe.export.card import _cell
 from ercframe.export.folder import CPU, export_run
 from ercframe.export.program import trace
-from ercframe.export.scores import score
 from ercframe.exported import ExportedModel, open_trained
 from ercframe.loading import TrainedRun
 from ercframe.nn import lstm_by_steps
@@ -297,17 +296,6 @@ def test_the_card_says_that_weights_are_averaged(tmp_path):
 
 def test_names_stay_in_their_cell():
     assert _cell("a|b\n<img>_x_") == "a\\|b \\<img>\\_x\\_"
-
-
-def test_scores_are_those_of_the_predictions_with_intervals_around_them():
-    rows = [{"dialogue": f"d{i % 3}", "label": "ab"[i % 2], "prediction": "ab"[(i // 2) % 2]} for i in range(12)]
-    found = score(rows, ["a", "b", "never"])
-    assert found.dialogues == 3
-    assert found.support == {"a": 6, "b": 6, "never": 0}
-    assert found.headline["accuracy"].value == 0.5
-    assert found.headline["accuracy"].low <= 0.5 <= found.headline["accuracy"].high
-    assert math.isnan(found.f1["never"].value)
-    assert score([], ["a"]) is None
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_the_seed_is_the_best_on_dev_whatever_test_says(run):
 
     edit(run, change)
     chosen = TrainedRun.open(run).choose_seed()
-    assert (chosen.seed, chosen.why) == (1, "the best of 3 by weighted f1 on dev")
+    assert (chosen.seed, chosen.why) == (1, "the best of 3 by weighted F1 on dev")
     assert TrainedRun.open(run).choose_seed(2).seed == 2
 
 

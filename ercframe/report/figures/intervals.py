@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from ercframe.drawing.axes import Frame
 from ercframe.drawing.canvas import LETTER, Canvas, shortened
@@ -18,7 +19,7 @@ LONGEST = 18
 
 @dataclass(frozen=True)
 class Bars:
-    """A name for a group of bars, and an estimate for each series, or None."""
+    """A name for a group of bars, and an estimate for each series; None, or NaN, where there is nothing to say."""
 
     name: str
     found: Sequence[Estimate | None]
@@ -57,7 +58,7 @@ def interval_bars(
 
 def _bar(frame: Frame, y: float, height: float, colour: str, one: Estimate | None, told: str) -> None:
     canvas = frame.canvas
-    if one is None:
+    if not _known(one):
         canvas.words(frame.left + 3, y + height / 2 + 3.5, "none", size=9, colour="muted")
         return
     end = frame.x(100 * one.value)
@@ -70,6 +71,10 @@ def _bar(frame: Frame, y: float, height: float, colour: str, one: Estimate | Non
     canvas.words(frame.right + 6, middle + 3.5, f"{100 * one.value:.1f}", size=9.5)
 
 
+def _known(one: Estimate | None) -> TypeGuard[Estimate]:
+    return one is not None and not math.isnan(one.value)
+
+
 def _table(title: str, groups: Sequence[Bars], series: Sequence[str], first: str) -> Table:
     head = [first]
     several = any(one and not math.isnan(one.std) for group in groups for one in group.found)
@@ -77,6 +82,6 @@ def _table(title: str, groups: Sequence[Bars], series: Sequence[str], first: str
         head += [f"{name} {'mean ± std' if several else 'score'}".strip(), f"{name} 95 % interval".strip()]
     rows = []
     for group in groups:
-        cells = [(with_std(one), interval(one)) if one else ("none", "") for one in group.found]
+        cells = [(with_std(one), interval(one)) if _known(one) else ("none", "") for one in group.found]
         rows.append([group.name, *(cell for pair in cells for cell in pair)])
     return Table(title, head, rows)

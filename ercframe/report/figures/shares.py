@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ercframe.drawing.axes import Frame
 from ercframe.drawing.canvas import LETTER, Canvas, shortened
@@ -16,7 +17,7 @@ def share_bars(
     title: str,
     description: str,
     parts: Sequence[str],
-    rows: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]],
 ) -> Figure:
     """A bar for each row, divided among the parts.
 
@@ -25,7 +26,7 @@ def share_bars(
         title: of it.
         description: of it.
         parts: what the bars are divided among.
-        rows: name of each bar, and mean and deviation over seeds of each part's share.
+        rows: name of each bar, and ``mean`` and ``std`` over seeds of each part's share.
     """
     canvas = Canvas()
     top = canvas.legend([(part, class_colour(i)) for i, part in enumerate(parts)], 0) + 2
@@ -35,7 +36,7 @@ def share_bars(
     for i, (row, shares) in enumerate(rows):
         y, at = top + step * i + 3, 0.0
         canvas.words(left - 5, y + 13, shortened(row, 18), anchor="end")
-        for j, (mean, _) in enumerate(shares):
+        for j, mean in enumerate(share["mean"] for share in shares):
             start, end = frame.x(at), frame.x(at + mean)
             canvas.box(
                 start, y, end - start - 1, thick, class_colour(j), opacity=0.6, told=f"{row}, {parts[j]}: {mean:.3f}"
@@ -43,7 +44,7 @@ def share_bars(
             if end - start > 30:
                 canvas.words((start + end) / 2, y + 13, f"{100 * mean:.1f}", anchor="middle", size=10.5)
             at += mean
-    cells = [[row, *(mean_and_std(*share) for share in shares)] for row, shares in rows]
+    cells = [[row, *map(mean_and_std, shares)] for row, shares in rows]
     return Figure(name, title, description, canvas, Table(f"{title}, in percent", ["", *parts], cells))
 
 

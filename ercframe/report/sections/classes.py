@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 from ercframe.report.figures.confusion import confusion_matrix
 from ercframe.report.figures.intervals import Bars, interval_bars
-from ercframe.report.measures import Scored
 from ercframe.report.page import Section
 from ercframe.report.words import plural
-from ercframe.statistics.over_seeds import Estimate
+from ercframe.scored_turns import ScoredTurns
 
 
-def classes(scored: Scored, f1: Sequence[Estimate | None]) -> Section:
+def classes(test: ScoredTurns) -> Section:
     """F1 of each class with intervals, and the confusion matrix over all seeds."""
-    run = scored.run
-    counts_CC = scored.counts.sum(axis=(0, 1))
-    seeds = len(run.concluded)
+    counts_CC = test.counts.sum(axis=(0, 1))
+    seeds = len(test.predicted)
     added = f"counts added over {plural(seeds, 'seed')}" if seeds > 1 else "counts"
-    groups = [Bars(name, [one]) for name, one in zip(run.labels, f1, strict=True)]
+    groups = [Bars(name, [one]) for name, one in test.f1.items()]
     bars = interval_bars(
         "f1",
         "F1 of each emotion on test, in percent",
@@ -26,7 +24,7 @@ def classes(scored: Scored, f1: Sequence[Estimate | None]) -> Section:
         groups,
         first="emotion",
     )
-    matrix = confusion_matrix(run.labels, counts_CC.tolist(), f"Confusion: share of the label in percent, {added}")
-    rare = [name for name, one in zip(run.labels, f1, strict=True) if one is None]
+    matrix = confusion_matrix(test.labels, counts_CC.tolist(), f"Confusion: share of the label in percent, {added}")
+    rare = [name for name, one in test.f1.items() if math.isnan(one.value)]
     notes = [f"Neither in the labels nor predicted: {', '.join(rare)}."] if rare else []
     return Section("emotions", "Emotions", notes, [bars, matrix])

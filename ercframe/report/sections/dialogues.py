@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from ercframe.errors import InputError, nearest
 from ercframe.report.figures.shares import share_strip
-from ercframe.report.measures import Scored, chosen_seed, modality_weights
+from ercframe.report.material import RunMaterial
+from ercframe.report.measures import chosen_seed, modality_weights
 from ercframe.report.page import Conversation, Figure, Section, Turn
 from ercframe.report.table import percent
 from ercframe.report.words import plural
+from ercframe.scored_turns import ScoredTurns
 
 # Shape letters: N scored turns, S seeds, M modalities, B dialogues.
 
@@ -23,20 +25,21 @@ MOST_TURNS = 150
 WORST = 3
 
 
-def dialogues(scored: Scored, asked: Sequence[str] = ()) -> Section:
+def dialogues(run: RunMaterial, test: ScoredTurns, asked: Sequence[str] = ()) -> Section:
     """Transcripts with labels, predictions and, where there are any, modality weights.
 
     Args:
-        scored: the predictions.
+        run: whose they are.
+        test: what its seeds predict.
         asked: ids of dialogues to show instead of those that are chosen.
 
     Raises:
         InputError: there is no such dialogue in test.
     """
-    seed, why = chosen_seed(scored.run)
-    chosen = _asked(scored, asked) if asked else _chosen(scored)
-    weights = modality_weights(scored.run)
-    s = scored.run.concluded.index(seed)
+    seed, why = chosen_seed(run)
+    chosen = _asked(test, asked) if asked else _chosen(test)
+    weights = modality_weights(run)
+    s = run.concluded.index(seed)
     notes = [f"Predictions and weights are of seed {seed.seed}, {why}; how many seeds are right is told for each turn."]
     if not asked:
         notes.append(
@@ -44,24 +47,24 @@ def dialogues(scored: Scored, asked: Sequence[str] = ()) -> Section:
             f"{FEWEST_TURNS} scored turns. Turns without a label are not shown."
         )
     shown = [
-        _conversation(scored, s, b, what, None if weights is None else weights[s], i == 0)
+        _conversation(run, test, s, b, what, None if weights is None else weights[s], i == 0)
         for i, (b, what) in enumerate(chosen)
     ]
     return Section("dialogues", "Dialogues", notes, conversations=shown)
 
 
-def _asked(scored: Scored, asked: Sequence[str]) -> list[tuple[int, str]]:
-    known = list(scored.dialogues)
+def _asked(test: ScoredTurns, asked: Sequence[str]) -> list[tuple[int, str]]:
+    known = list(test.dialogues)
     unknown = [f"'{name}'{nearest(name, known)}" for name in asked if name not in known]
     if unknown:
         raise InputError(f"--dialogue must name test dialogues of the run (got {', '.join(unknown)})")
     return [(known.index(name), "as asked") for name in dict.fromkeys(asked)]
 
 
-def _chosen(scored: Scored) -> list[tuple[int, str]]:
+def _chosen(test: ScoredTurns) -> list[tuple[int, str]]:
     """Number of each dialogue to show, and why it is shown."""
-    sizes_B = np.bincount(scored.turn_dialogue)
-    right_B = np.bincount(scored.turn_dialogue, scored.right.mean(axis=0)) / sizes_B
+    sizes_B = np.bincount(test.dialogue)
+    right_B = np.bincount(test.dialogue, test.right.mean(axis=0)) / sizes_B
     long_enough = np.flatnonzero(sizes_B >= FEWEST_TURNS)
     among = long_enough if len(long_enough) else np.arange(len(sizes_B))
     ordered = sorted(among.tolist(), key=lambda b: (right_B[b], -sizes_B[b], b))
@@ -75,12 +78,18 @@ def _chosen(scored: Scored) -> list[tuple[int, str]]:
 
 
 def _conversation(
-    scored: Scored, s: int, b: int, what: str, weights_NM: NDArray[np.float64] | None, opened: bool
+    run: RunMaterial,
+    test: ScoredTurns,
+    s: int,
+    b: int,
+    what: str,
+    weights_NM: NDArray[np.float64] | None,
+    opened: bool,
 ) -> Conversation:
-    run, rows_of = scored.run, scored.run.concluded[s].test
-    numbers = np.flatnonzero(scored.turn_dialogue == b)
-    right_N = scored.right.sum(axis=0)
-    share = scored.right[:, numbers].mean()
+    rows_of = run.concluded[s].test
+    numbers = np.flatnonzero(test.dialogue == b)
+    right_N = test.right.sum(axis=0)
+    share = test.right[:, numbers].mean()
     turns = []
     for n in numbers[:MOST_TURNS].tolist():
         row, seeds = rows_of[n], len(run.concluded)
@@ -92,14 +101,14 @@ def _conversation(
                 label=row["label"],
                 prediction=row["prediction"],
                 right="" if seeds == 1 else f"{right_N[n]} of {seeds} seeds right",
-                is_right=bool(scored.right[s, n]),
+                is_right=bool(test.right[s, n]),
                 shares=[(name, x, f"{100 * x:.0f}") for name, x in mixed],
             )
         )
     told = f"{what}: {percent(float(share))} % of {plural(len(numbers), 'scored turn')} right"
     if len(numbers) > MOST_TURNS:
         told += f"; the first {MOST_TURNS} are shown"
-    name = str(scored.dialogues[b])
+    name = test.dialogues[b]
     strip = None if weights_NM is None else _strip(run.modalities, name, b, weights_NM[numbers[:MOST_TURNS]], turns)
     return Conversation(name, told, turns, strip, opened)
 

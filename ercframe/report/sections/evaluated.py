@@ -13,6 +13,7 @@ from ercframe.report.material import RunMaterial
 from ercframe.report.page import Figure, Section, Table
 from ercframe.report.table import percent
 from ercframe.report.words import interval, mean_and_std, plural, with_std
+from ercframe.statistics.confusion import HEADLINE, NAMES
 from ercframe.statistics.over_seeds import Estimate
 
 Found = Mapping[str, Any]
@@ -48,7 +49,7 @@ def _slices(found: Found, about: str) -> Section:
         [one["by"], one["name"], f"{one['turns']:,}", f"{one['dialogues']:,}", *_scores(one["scores"])]
         for one in found["slices"]
     ]
-    tables = [Table("Slices, in percent", ["by", "turns that are", "turns", "dialogues", *_HEAD], rows)]
+    tables = [Table("Slices, in percent", ["by", "turns that are", "turns", "dialogues", *NAMES.values()], rows)]
     if confusions := found.get("confusions"):
         rows = [
             [
@@ -153,10 +154,10 @@ def _robustness(found: Found, about: str) -> Section:
         _curve("noise", "Weighted F1 with noise", "noise, in deviations", "level", robustness["noise_levels"]),
     ]
     rows = [
-        [" ".join(one["modalities"]), *(_spread(one["over_seeds"][key]) for key in _HEAD_KEYS)]
+        [" ".join(one["modalities"]), *(mean_and_std(one["over_seeds"][key]) for key in HEADLINE)]
         for one in robustness["subsets"]
     ]
-    table = Table("Every set of modalities, in percent", ["shown", *_HEAD], rows)
+    table = Table("Every set of modalities, in percent", ["shown", *NAMES.values()], rows)
     return Section("robustness", "Robustness", [about], figures, [table])
 
 
@@ -172,12 +173,8 @@ def _curve(name: str, title: str, x: str, number: str, found: Sequence[Found]) -
     return curves(f"robustness-{name}", f"{title}, in percent", told, series, x=x, show=lambda value: f"{value:g}")
 
 
-_HEAD_KEYS = ("weighted_f1", "accuracy", "macro_f1")
-_HEAD = ("weighted F1", "accuracy", "macro F1")
-
-
 def _scores(scores: Found) -> list[str]:
-    found = [_estimate(scores[key]) for key in _HEAD_KEYS]
+    found = [_estimate(scores[key]) for key in HEADLINE]
     return [with_std(one) if one else "none" for one in found]
 
 
@@ -190,10 +187,6 @@ def _estimate(found: Found) -> Estimate | None:
 
 def _sure(found: Found) -> Estimate:
     return _estimate(found) or Estimate(math.nan, math.nan, math.nan, math.nan)
-
-
-def _spread(found: Found) -> str:
-    return mean_and_std(found["mean"], math.nan if found["std"] is None else found["std"])
 
 
 def _plain(found: Found, factor: float) -> str:

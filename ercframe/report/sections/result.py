@@ -6,19 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ercframe.report.material import RunMaterial
-from ercframe.report.measures import Scored
 from ercframe.report.page import Section, Table
 from ercframe.report.table import SHORT, percent
 from ercframe.report.words import plural
+from ercframe.scored_turns import ScoredTurns
 from ercframe.statistics.bootstrap import RESAMPLES
+from ercframe.statistics.confusion import NAMES
 from ercframe.statistics.over_seeds import FEW, Estimate
 
-NAMES = {"weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_f1": "macro F1"}
 
-
-def result(run: RunMaterial, scored: Scored, scores: Mapping[str, Estimate]) -> Section:
+def result(run: RunMaterial, test: ScoredTurns) -> Section:
     """What the scores above mean, and a row for each seed."""
-    return Section("result", "Result", list(_notes(run, scored, scores)), tables=[_seeds(run)])
+    return Section("result", "Result", list(_notes(run, test)), tables=[_seeds(run)])
 
 
 def oracle_told(run: RunMaterial, scores: Mapping[str, Estimate]) -> str:
@@ -40,11 +39,11 @@ def oracle_told(run: RunMaterial, scores: Mapping[str, Estimate]) -> str:
     )
 
 
-def _notes(run: RunMaterial, scored: Scored, scores: Mapping[str, Estimate]) -> Iterator[str]:
-    yield oracle_told(run, scores)
+def _notes(run: RunMaterial, test: ScoredTurns) -> Iterator[str]:
+    yield oracle_told(run, test.headline)
     yield (
-        f"The interval is about the dialogues: percentiles of {RESAMPLES:,} resamples of the {len(scored.dialogues)} "
-        f"test dialogues ({plural(len(scored.label), 'scored turn')}), the same for every seed, of the mean over "
+        f"The interval is about the dialogues: percentiles of {RESAMPLES:,} resamples of the {len(test.dialogues)} "
+        f"test dialogues ({plural(len(test.label), 'scored turn')}), the same for every seed, of the mean over "
         "seeds. The deviation is about the seeds, with ddof 1."
     )
     if run.average:
@@ -52,7 +51,7 @@ def _notes(run: RunMaterial, scored: Scored, scores: Mapping[str, Estimate]) -> 
             f"The scores are of weights averaged over training ({run.average}), and by these the epochs were chosen; "
             "the learning curve of the objective is of the weights in training."
         )
-    if len(scored.dialogues) < FEW:
+    if len(test.dialogues) < FEW:
         yield f"There are fewer than {FEW} test dialogues: the intervals are too narrow."
     if len(run.concluded) == 1:
         yield "There is one seed: what another one would change is not known."

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from ercframe.report.figures.intervals import Bars, interval_bars
 from ercframe.report.material import RunMaterial
-from ercframe.report.measures import Scored
 from ercframe.report.page import Figure, Section, Table
-from ercframe.report.sections.result import NAMES
 from ercframe.report.sections.training import score_curves
 from ercframe.report.table import percent
 from ercframe.report.words import interval, with_std
+from ercframe.scored_turns import ScoredTurns
+from ercframe.statistics.confusion import NAMES
 from ercframe.statistics.over_seeds import Estimate
 
 
@@ -23,21 +23,22 @@ class Compared:
     Attributes:
         run: what it left.
         name: different from the others'.
-        scored: its predictions.
-        scores: the headline ones.
-        f1: of each emotion.
+        test: what its seeds predict.
     """
 
     run: RunMaterial
     name: str
-    scored: Scored | None
-    scores: dict[str, Estimate]
-    f1: list[Estimate | None]
+    test: ScoredTurns | None
+
+    @property
+    def headline(self) -> dict[str, Estimate]:
+        """The headline scores; none without predictions."""
+        return self.test.headline if self.test else {}
 
 
 def side_by_side(compared: Sequence[Compared]) -> Iterator[Section]:
     """The sections of a comparison."""
-    with_scores = [one for one in compared if one.scored]
+    with_scores = [one for one in compared if one.test]
     yield _scores(compared, with_scores)
     if with_scores:
         yield _emotions(with_scores)
@@ -60,7 +61,7 @@ def _scores(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> Se
         "parameters",
     ]
     table = Table("Test, in percent; mean ± std over seeds", head, [_row(one) for one in compared])
-    groups = [Bars(told, [one.scores.get(name) for one in with_scores]) for name, told in NAMES.items()]
+    groups = [Bars(told, [one.headline.get(name) for one in with_scores]) for name, told in NAMES.items()]
     names = [_told(one) for one in with_scores]
     told = "The scores of each run on test, with 95 % intervals over dialogues."
     figures = [interval_bars("scores", "Scores on test, in percent", told, groups, names)] if with_scores else []
@@ -69,9 +70,9 @@ def _scores(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> Se
 
 def _row(one: Compared) -> list[str]:
     summary = one.run.summary
-    if not summary or not one.scores:
+    if not summary or not one.test:
         return [_told(one), *["none"] * 9]
-    f1 = one.scores["weighted_f1"]
+    f1 = one.headline["weighted_f1"]
     claimed, gap = _oracle(one)
     return [
         _told(one),
@@ -79,8 +80,8 @@ def _row(one: Compared) -> list[str]:
         str(len(one.run.concluded)),
         with_std(f1),
         interval(f1),
-        with_std(one.scores["accuracy"]),
-        with_std(one.scores["macro_f1"]),
+        with_std(one.headline["accuracy"]),
+        with_std(one.headline["macro_f1"]),
         claimed,
         gap,
         f"{summary['parameters']:,}",
@@ -94,7 +95,7 @@ def _oracle(one: Compared) -> tuple[str, str]:
     if "selected_on_test" not in over:
         return "not scored", ""
     claimed = over["selected_on_test"]["test"]["weighted_f1"]["mean"]
-    return percent(claimed), f"{100 * (claimed - one.scores['weighted_f1'].value):+.2f}"
+    return percent(claimed), f"{100 * (claimed - one.headline['weighted_f1'].value):+.2f}"
 
 
 def _told(one: Compared) -> str:
@@ -114,7 +115,7 @@ def _warnings(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> 
         "Intervals are over dialogues, for these seeds' models. Intervals of two runs that overlap do not mean that "
         "neither is better: ercframe compare tests them on the same dialogues."
     )
-    if any(not one.scored for one in compared):
+    if any(not one.test for one in compared):
         yield "Runs with 'none' have no concluded seed."
     if len({str(one.run.summary["selection"]) for one in with_scores if one.run.summary}) > 1:
         yield "Not all epochs were chosen in the same way: scores selected on test are too high beside the others."
@@ -122,13 +123,15 @@ def _warnings(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> 
         yield "These runs were not scored on the same utterances and labels: their scores must not be compared."
 
 
-def _turns(one: Compared) -> tuple[tuple[str, str, str], ...]:
-    return tuple((row["dialogue"], row["utterance"], row["label"]) for row in one.run.concluded[0].test)
+def _turns(one: Compared) -> tuple[tuple[tuple[str, str], str], ...]:
+    """The turns that were scored, each with its emotion."""
+    test = one.test
+    return tuple(zip(test.ids, [test.labels[i] for i in test.label], strict=True)) if test else ()
 
 
 def _emotions(with_scores: Sequence[Compared]) -> Section:
     labels = list(dict.fromkeys(label for one in with_scores for label in one.run.labels))
-    groups = [Bars(label, [_of(one, label) for one in with_scores]) for label in labels]
+    groups = [Bars(label, [one.test.f1.get(label) if one.test else None for one in with_scores]) for label in labels]
     told = "F1 of each emotion for each run, with 95 % intervals over dialogues."
     names = [_told(one) for one in with_scores]
     return Section(
@@ -136,11 +139,6 @@ def _emotions(with_scores: Sequence[Compared]) -> Section:
         "Emotions",
         figures=[interval_bars("f1", "F1 of each emotion on test, in percent", told, groups, names, "emotion")],
     )
-
-
-def _of(one: Compared, label: str) -> Estimate | None:
-    labels = list(one.run.labels)
-    return one.f1[labels.index(label)] if label in labels else None
 
 
 def _curves(compared: Sequence[Compared]) -> Section:

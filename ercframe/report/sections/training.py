@@ -5,7 +5,7 @@ from __future__ import annotations
 from ercframe.report.figures.curves import Series, curves
 from ercframe.report.material import RunMaterial, SeedMaterial
 from ercframe.report.page import Figure, Section
-from ercframe.report.sections.result import NAMES
+from ercframe.statistics.confusion import NAMES
 
 
 def training(run: RunMaterial) -> Section:
