@@ -1,10 +1,11 @@
 """Blocks for plugins. They take plain arguments, so they also work in a notebook."""
 
-from ercframe.nn.attention import DialogueAttention
+from ercframe.nn.attention import DialogueAttention, grouped_attention
 from ercframe.nn.class_weights import ClassWeights, class_weights, scored_weight
 from ercframe.nn.dropout import Dropout, dropout
-from ercframe.nn.feed_forward import FeedForward
+from ercframe.nn.feed_forward import FeedForward, grouped_feed_forward
 from ercframe.nn.frozen import Frozen
+from ercframe.nn.grouped import grouped_layer_norm, grouped_linear, prefers_groups
 from ercframe.nn.lstm_by_steps import lstm_by_steps
 from ercframe.nn.matching_attention import MatchingAttention
 from ercframe.nn.positions import sinusoidal_positions
@@ -26,7 +27,12 @@ __all__ = [
     "at_least_float32",
     "class_weights",
     "dropout",
+    "grouped_attention",
+    "grouped_feed_forward",
+    "grouped_layer_norm",
+    "grouped_linear",
     "lstm_by_steps",
+    "prefers_groups",
     "scored_weight",
     "sinusoidal_positions",
     "speaker_rows",

@@ -1,10 +1,14 @@
 """Attention between the utterances of a dialogue, on packed rows."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
+from ercframe.nn.grouped import grouped_linear
 from ercframe.nn.visibility import Visibility
 
-# Shape letters: N utterances in the batch, D features, H heads, K features of a head.
+# Shape letters: N utterances in the batch, D features, H heads, K features of a head,
+# G layers.
 
 
 class DialogueAttention(nn.Module):
@@ -45,3 +49,32 @@ class DialogueAttention(nn.Module):
 
     def _by_head(self, x_ND: Tensor) -> Tensor:
         return x_ND.view(x_ND.shape[0], self.heads, -1)
+
+
+def grouped_attention(
+    layers: Sequence[DialogueAttention], target_GND: Tensor, source_GND: Tensor, visible: Visibility
+) -> Tensor:
+    """What several attentions gather, each for a target and from a source of its own, ``(G, N, D)``.
+
+    The same numbers as from one after the other, but for rounding and for which weights dropout picks.
+
+    Args:
+        layers: of one width, number of heads and dropout.
+        target_GND: asks.
+        source_GND: answers.
+        visible: what each utterance may attend to, alike in all.
+    """
+    first = layers[0]
+
+    def by_head(x_GND: Tensor) -> Tensor:
+        # The heads of all layers side by side are heads of one attention.
+        return x_GND.view(*x_GND.shape[:2], first.heads, -1).transpose(0, 1).flatten(1, 2)
+
+    y_NHK = visible.attend(
+        by_head(grouped_linear(target_GND, [layer.query for layer in layers])),
+        by_head(grouped_linear(source_GND, [layer.key for layer in layers])),
+        by_head(grouped_linear(source_GND, [layer.value for layer in layers])),
+        first.dropout if first.training else 0.0,
+    )
+    y_GND = y_NHK.view(y_NHK.shape[0], len(layers), -1).transpose(0, 1)
+    return grouped_linear(y_GND, [layer.output for layer in layers])

@@ -1,10 +1,13 @@
 """The position-wise half of a transformer layer."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from ercframe.nn.dropout import Dropout
+from ercframe.nn.grouped import grouped_layer_norm, grouped_linear
 
-# Shape letters: N utterances, D features, F features in between.
+# Shape letters: N utterances, D features, F features in between, G layers.
 
 
 class FeedForward(nn.Module):
@@ -32,3 +35,19 @@ class FeedForward(nn.Module):
         wide_NF = self.dropout(self.activate(self.widen(self.norm(x_ND))))
         change_ND: Tensor = self.dropout(self.narrow(wide_NF))
         return x_ND + change_ND
+
+
+def grouped_feed_forward(layers: Sequence[FeedForward], x_GND: Tensor) -> Tensor:
+    """Several feed-forward networks, each for rows of its own, ``(G, N, D)``.
+
+    The same numbers as from one after the other, but for rounding and for which features dropout picks.
+
+    Args:
+        layers: of one width and dropout.
+        x_GND: a group of rows for each layer.
+    """
+    first = layers[0]
+    normal_GND = grouped_layer_norm(x_GND, [layer.norm for layer in layers])
+    wide_GNF = first.dropout(first.activate(grouped_linear(normal_GND, [layer.widen for layer in layers])))
+    change_GND: Tensor = first.dropout(grouped_linear(wide_GNF, [layer.narrow for layer in layers]))
+    return x_GND + change_GND

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from ercframe import DatasetInfo, Layout, Stream
 from ercframe.nn import Visibility, sinusoidal_positions
 from ercframe.testing import example_batch, example_dataset
-from ercframe_plugins.encoders.intra_inter_transformer import IntraInterTransformer, PairTransformer
+from ercframe_plugins.encoders.intra_inter_transformer import IntraInterTransformer
+from ercframe_plugins.encoders.pair_transformers import PairTransformer
 
 # Shape letters: N utterances in the batch, D features.
 

@@ -17,7 +17,8 @@ from ercframe import (
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import DialogueAttention, Dropout, FeedForward, Visibility, sinusoidal_positions, speaker_rows
+from ercframe.nn import Visibility, sinusoidal_positions, speaker_rows
+from ercframe_plugins.encoders.pair_transformers import PairTransformers
 
 # Shape letters: L longest dialogue, N utterances in the batch, D features.
 
@@ -27,36 +28,6 @@ class Window(Settings):
 
     past: int | None = Field(None, ge=0, description="How many earlier utterances; null for all.")
     future: int | None = Field(None, ge=0, description="How many later utterances; null for all, 0 for a causal model.")
-
-
-class PairTransformer(nn.Module):
-    """One transformer layer through which a target modality listens to a source modality.
-
-    Attention, dropout and a residual connection, then a feed-forward network of the same width behind a
-    normalisation. Nothing is normalised before the attention, as in the first (here the only) layer of the
-    released code.
-
-    Args:
-        width: features of both modalities and of the result.
-        heads: attention heads.
-        dropout: for the inputs, the attention weights, the attended rows and twice in the feed-forward network.
-        own: True where target and source are one modality.
-    """
-
-    def __init__(self, width: int, heads: int, dropout: float, own: bool) -> None:
-        super().__init__()
-        self.own = own
-        self.attention = DialogueAttention(width, heads, dropout)
-        self.feed_forward = FeedForward(width, width, dropout)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, target_ND: Tensor, source_ND: Tensor, visible: Visibility) -> Tensor:
-        """The target after it listened to the source, ``(N, D)``."""
-        target_ND = self.dropout(target_ND)
-        source_ND = target_ND if self.own else self.dropout(source_ND)
-        heard_ND = self.attention(target_ND, source_ND, visible)
-        stream_ND: Tensor = self.feed_forward(target_ND + self.dropout(heard_ND))
-        return stream_ND
 
 
 class IntraInterTransformer(Encoder):
@@ -132,23 +103,13 @@ class IntraInterTransformer(Encoder):
         )
         self.speaker = speaker_rows(dataset.speakers, config.width) if config.speaker_embedding else None
         self.streams = _pairs(tuple(dataset.modalities), config.streams)
-        self.pairs = nn.ModuleDict(
-            {
-                f"{target}_from_{source}": PairTransformer(config.width, config.heads, config.dropout, target == source)
-                for target, source in self.streams
-            }
-        )
+        self.pairs = PairTransformers(self.streams, config.width, config.heads, config.dropout)
         self.spec = StreamSpec(dict.fromkeys(self.streams, config.width))
 
     def forward(self, features: Mapping[str, Tensor], context: Context) -> Streams:
         visible = Visibility.within(context.layout, self.window.past, self.window.future)
         h = self._embed({m: project(features[m]) for m, project in self.project.items()}, context)
-        return Streams(
-            {
-                stream: pair(h[stream.target], h[stream.source], visible)
-                for stream, pair in zip(self.streams, self.pairs.values(), strict=True)
-            }
-        )
+        return Streams(self.pairs(h, visible))
 
     def _embed(self, x: dict[str, Tensor], context: Context) -> dict[str, Tensor]:
         """Add position and speaker, which the modalities of an utterance share."""

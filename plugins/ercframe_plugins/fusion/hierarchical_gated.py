@@ -18,9 +18,9 @@ from ercframe import (
     StreamSpec,
     hookimpl,
 )
-from ercframe.nn import at_least_float32
+from ercframe.nn import at_least_float32, grouped_linear, prefers_groups
 
-# Shape letters: N utterances, M modalities, D features.
+# Shape letters: N utterances, M modalities, D features, P streams, S streams into a modality.
 
 
 class StreamGate(nn.Module):
@@ -91,7 +91,7 @@ class HierarchicalGatedFusion(Fusion):
         self.spec = FusedSpec(width, dict.fromkeys(self.into, width))
 
     def forward(self, streams: Streams, context: Context) -> FusionOutput:
-        h = {m: reduce(self._gated(m, streams)) for m, reduce in self.reduce.items()}
+        h = self._reduced(streams)
         h_NMD = torch.stack(list(h.values()), dim=-2)
         gate_NMD = self._modality_gate(h_NMD)
         return FusionOutput(
@@ -99,6 +99,26 @@ class HierarchicalGatedFusion(Fusion):
             by_modality=h,
             weights={"modality": gate_NMD.mean(dim=-1)},
         )
+
+    def _reduced(self, streams: Streams) -> dict[str, Tensor]:
+        """One representation of each modality, ``(N, D)``."""
+        alike = len({len(sources) for sources in self.into.values()}) == 1
+        if alike and prefers_groups(next(self.parameters()).device):
+            return dict(zip(self.into, self.grouped(streams).unbind(0), strict=True))
+        return {m: reduce(self._gated(m, streams)) for m, reduce in self.reduce.items()}
+
+    def grouped(self, streams: Streams) -> Tensor:
+        """The modalities' representations in operations on all of them at once, ``(M, N, D)``.
+
+        Each modality must have the same number of streams into it.
+        """
+        x_PND = torch.stack([streams[Stream(m, source)] for m, sources in self.into.items() for source in sources])
+        learned = [gate.score for gate in self.gates.values() if isinstance(gate, StreamGate)]
+        gate = next(iter(self.gates.values()))
+        gated_PND = torch.sigmoid(grouped_linear(x_PND, learned)) * x_PND if learned else gate(x_PND)
+        gated_MSND = gated_PND.view(len(self.into), -1, *x_PND.shape[1:])
+        reduce = [layer for layer in self.reduce.values() if isinstance(layer, nn.Linear)]
+        return grouped_linear(gated_MSND.transpose(1, 2).flatten(2), reduce)
 
     def _gated(self, target: str, streams: Streams) -> Tensor:
         """The streams into one modality, gated, side by side: its own first."""
