@@ -191,7 +191,10 @@ class _Run:
                     raise self._could_not_go_on(error) from error
                 raise
             with self.signals.held():
-                self.ranks.told(Order(status))
+                if self.signals.torn:  # the others may be within a step, where they would not hear
+                    self.ranks.leave()
+                else:
+                    self.ranks.told(Order(status))
                 try:
                     return self._end(status)
                 except OSError as error:

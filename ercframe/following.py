@@ -52,6 +52,8 @@ def follow(experiment: Experiment, ranks: Ranks, folder: RunFolder | None = None
                 if order.state:
                     state.load_state_dict(order.state)
                 _Follower(state, experiment, signals).train()
+        if signals.torn:
+            ranks.leave()
         return "interrupted" if order.status == "running" else order.status
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from ercframe.errors import InputError, RunError
+from ercframe.launcher_watch import end_with_launcher
+from ercframe.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     import torch
@@ -112,6 +114,15 @@ class Ranks:
         dist.all_reduce(x, group=self.group(x.device))
         return x
 
+    def leave(self) -> None:
+        """Say that this rank ends within what all do together; the others end, too, once it has, without an error."""
+        if self.alone:
+            return
+        from torch.distributed.distributed_c10d import _get_default_store
+
+        with suppress(RuntimeError):  # where the launcher is gone, there is nobody to tell
+            _get_default_store().set("left", str(self.rank))
+
 
 ALONE = Ranks()
 """A process on its own."""
@@ -135,15 +146,18 @@ def joined() -> Iterator[Ranks]:
     if not started_by_launcher():
         yield ALONE
         return
+    ranks = _from_environment()
+    end_with_launcher()
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read at import; what PyTorch warns of, its errors say, too
     import torch.distributed as dist
 
-    ranks = _from_environment()
     try:
         dist.init_process_group("gloo", timeout=TIMEOUT)
         yield ranks
         dist.destroy_process_group()
     except Exception as error:
         if _is_loss(error):
+            _end_with_one_that_left(ranks)
             cause = str(error).partition(". This is")[0].splitlines()[0]
             raise PeerLostError(f"rank {ranks.rank} lost another one, which may say why: {cause}") from error
         if _told_by_first(error, ranks):
@@ -170,6 +184,21 @@ def _is_loss(error: Exception) -> bool:
     import torch.distributed as dist
 
     return isinstance(error, dist.DistError) or (type(error) is RuntimeError and "gloo" in str(error))
+
+
+def _end_with_one_that_left(ranks: Ranks) -> None:
+    """End this process if another rank did :meth:`Ranks.leave`; otherwise return."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    try:
+        left = _get_default_store().check(["left"])
+    except RuntimeError:  # the launcher is gone
+        return
+    if not left:
+        return
+    if ranks.is_first and sys.stderr is not None:
+        sys.stderr.write("Another rank was interrupted within a step: the state saved before is kept.\n")
+    raise SystemExit(INTERRUPTED) from None
 
 
 def _told_by_first(error: Exception, ranks: Ranks) -> bool:

@@ -50,10 +50,14 @@ class ParallelStep(Step):
         known = signature(DistributedDataParallel).parameters
         name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before 2.13
         own_buffers: dict[str, Any] = {name: False}
+        # A parameter that no rank reached has no gradient, as in one process, lest momentum or weight decay move it. To
+        # know that, a graph is walked and a note exchanged in each step; so only where a part says that it may be idle.
+        may_be_idle = any(part.may_be_idle for part in learner.modules() if isinstance(part, Part))
         self.shared = DistributedDataParallel(
             Divided(learner, ranks),
             process_group=ranks.group(device),
             gradient_as_bucket_view=True,
+            find_unused_parameters=may_be_idle,
             **own_buffers,
         )
 
@@ -114,15 +118,6 @@ class Divided(nn.Module):
     def __init__(self, learner: Learner, ranks: Ranks) -> None:
         super().__init__()
         self.learner, self.ranks = learner, ranks
-        # Who adds up gradients waits for that of every parameter, also where a share does not reach one that the
-        # whole batch may reach. Its gradient is then zero instead of none.
-        names = dict(learner.named_parameters())
-        self._may_be_idle = tuple(
-            names[f"{prefix}.{name}"]
-            for prefix, part in learner.named_modules()
-            if isinstance(part, Part)
-            for name in part.may_be_idle
-        )
 
     def forward(self, share: Share) -> dict[str, Term]:
         """The terms of this rank's share. A loss that couples rows sees all of them, on every rank."""
@@ -136,9 +131,6 @@ class Divided(nn.Module):
             else:
                 found, part = objective.terms(slot, output, share), 0.0 if share.stands_in else 1.0
             terms |= {name: Term(term.total * part, term.count * part) for name, term in found.items()}
-        for first in list(terms)[:1]:
-            attached = torch.stack([terms[first].total, *(0 * p.sum() for p in self._may_be_idle)]).sum()
-            terms[first] = Term(attached, terms[first].count)
         return terms
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 from typing import Self
 
 import torch
@@ -63,20 +64,44 @@ def shares(experiment: Experiment, generator: torch.Generator, ranks: Ranks, kee
         if experiment.transforms or keep_whole:
             yield divided(make_batch(experiment, chosen, generator), ranks, keep_whole)
             continue
-        mine = [chosen[i] for i in ranks.share(len(chosen))]
-        any_scored = any(bool((labels_of(train, i) >= 0).any()) for i in chosen)
+        labels = [labels_of(train, i) for i in chosen]
+        mine = [chosen[i] for i in by_utterances([len(x) for x in labels], ranks.size)[ranks.rank]]
+        any_scored = any(bool((x >= 0).any()) for x in labels)
         yield _share(collate([train[i] for i in mine or chosen[:1]]), stands_in=not mine, any_scored=any_scored)
 
 
+def by_utterances(sizes: Sequence[int], ranks: int) -> list[list[int]]:
+    """Which dialogues of a batch each rank takes, in their order.
+
+    A step takes as long as the rank with the most utterances. So the longest dialogue is given away first, each to the
+    rank that has the fewest utterances so far; of equals the first.
+
+    Args:
+        sizes: length of each dialogue.
+        ranks: how many there are.
+    """
+    taken: list[list[int]] = [[] for _ in range(ranks)]
+    utterances = [0] * ranks
+    for i in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+        rank = utterances.index(min(utterances))
+        taken[rank].append(i)
+        utterances[rank] += sizes[i]
+    return [sorted(dialogues) for dialogues in taken]
+
+
 def divided(batch: Batch, ranks: Ranks, keep_whole: bool) -> Share:
-    """This rank's share of a batch on the host."""
+    """This rank's share of a batch on the host.
+
+    The whole batch, where it is kept, has its dialogues in the order of the ranks.
+    """
     sizes = batch.context.layout.sizes
-    parts = [ranks.share(len(sizes), rank) for rank in range(ranks.size)]
+    parts = by_utterances(sizes, ranks.size)
     mine = parts[ranks.rank]
-    share = _share(_part(batch, mine or range(1)), stands_in=not mine, any_scored=len(batch.scored) > 0)
+    share = _share(_part(batch, mine or [0]), stands_in=not mine, any_scored=len(batch.scored) > 0)
     if not keep_whole:
         return share
-    return replace(share, whole=batch, rows=tuple(sum(sizes[i] for i in part) for part in parts))
+    whole = _part(batch, [i for part in parts for i in part])
+    return replace(share, whole=whole, rows=tuple(sum(sizes[i] for i in part) for part in parts))
 
 
 def _share(batch: Batch, stands_in: bool, any_scored: bool) -> Share:
@@ -86,22 +111,24 @@ def _share(batch: Batch, stands_in: bool, any_scored: bool) -> Share:
     return Share(**{f.name: getattr(batch, f.name) for f in fields(Batch)}, stands_in=stands_in, any_scored=any_scored)
 
 
-def _part(batch: Batch, dialogues: range) -> Batch:
-    """Some neighbouring dialogues of a batch."""
+def _part(batch: Batch, dialogues: Sequence[int]) -> Batch:
+    """Some dialogues of a batch, in this order."""
     context, sizes = batch.context, batch.context.layout.sizes
-    start, stop = (sum(sizes[:i]) for i in (dialogues.start, dialogues.stop))
+    first = list(accumulate(sizes, initial=0))
+    rows_N = torch.cat([torch.arange(first[i], first[i + 1]) for i in dialogues])
 
     def rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: x_N[start:stop] for name, x_N in tensors.items()}
+        return {name: x[rows_N] for name, x in tensors.items()}
 
-    labels_N = batch.labels[start:stop]
-    layout = Layout.from_lengths(sizes[dialogues.start : dialogues.stop])
+    labels_N = batch.labels[rows_N]
     return Batch(
         features=rows(batch.features),
-        context=Context(layout, context.speaker[start:stop], rows(context.available)),
+        context=Context(
+            Layout.from_lengths([sizes[i] for i in dialogues]), context.speaker[rows_N], rows(context.available)
+        ),
         labels=labels_N,
         scored=torch.nonzero(labels_N >= 0).squeeze(-1),
         targets=rows(batch.targets),
         hidden=rows(batch.hidden),
-        dialogues=batch.dialogues[dialogues.start : dialogues.stop],
+        dialogues=tuple(batch.dialogues[i] for i in dialogues),
     )

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -26,6 +27,7 @@ from ercframe.training.share import divided
 from ercframe.training.state import new_learner, new_state
 from ercframe.training.step import Step
 
+Rows = TypeVar("Rows", Batch, Dialogue)
 RECIPE = {
     "modalities": ["text", "audio"],
     "dataset": {"type": "synthetic", "train": 12, "dev": 2, "test": 2, "labels": 4, "unscored_share": 0.2},
@@ -85,7 +87,10 @@ CASES = {
     "compared rows, a rank without a dialogue": Case([[scored]], [CONTRAST]),
     "compared rows, a rank without a scored utterance": Case([[unscored, scored]], [CONTRAST]),
     "accumulated batches": Case([[scored] * 4, [unscored, scored, scored], [scored]]),
-    "parameters that one rank does not reach": Case([[one_turn, one_turn, scored, scored]], RNN),
+    "parameters that one rank does not reach": Case([[one_turn, scored, one_turn]], RNN),
+    "parameters that no rank reaches": Case([[one_turn] * 4], RNN),
+    "parameters that the last batch does not reach": Case([[scored] * 4, [one_turn] * 4], RNN),
+    "parameters that the last batch reaches first": Case([[one_turn] * 4, [one_turn, scored]], RNN),
 }
 
 
@@ -105,8 +110,56 @@ def take(case: Case, recipe: Path, ranks: Ranks = ALONE) -> dict[str, Tensor]:
     for i, terms in enumerate(step(batches)):
         found |= {f"batch {i}: {name}": torch.stack([term.total, term.count]) for name, term in terms.items()}
     for name, p in learner.named_parameters():
-        found[name] = torch.zeros_like(p) if p.grad is None else p.grad
+        found[name] = p.new_zeros(0) if p.grad is None else p.grad  # none is not the same as zeros
     return {name: x.detach().clone().double() for name, x in found.items()}
+
+
+STEADY = ["trainer.epochs=3", "trainer.batch_dialogues=5", "trainer.optimizer.lr=0.01"]
+"""Three batches an epoch, the last of two dialogues."""
+TRAININGS: dict[str, Sequence[str]] = {
+    "ema, cosine, groups, clipped": (
+        "trainer.average={name: ema, decay: 0.8, start_epoch: 2}",
+        "trainer.schedule={name: cosine, warmup_steps: 2, final: 0.1}",
+        "trainer.optimizer={name: adamw, lr: 0.01, weight_decay: 0.1, decay_biases: false, "
+        "groups: {encoder: {lr: 0.003}, losses.distill: {weight_decay: 0.5}}}",
+        "trainer.clip_norm=0.05",
+    ),
+    "swa, one cycle, momentum, accumulated": (
+        "trainer.average={name: swa, start_epoch: 2}",
+        "trainer.schedule.name=one_cycle",
+        "trainer.optimizer={name: sgd, lr: 0.01, weight_decay: 0.1}",
+        "trainer.accumulate=2",
+    ),
+    "ema, plateau, clipped, accumulated": (
+        "trainer.average={name: ema, decay: 0.5}",
+        "trainer.schedule={name: plateau, factor: 0.5, patience: 0}",
+        "trainer.clip_norm=0.05",
+        "trainer.accumulate=2",
+    ),
+    "compared rows, clipped": (CONTRAST, "trainer.clip_norm=0.05"),
+    "a parameter that is idle in some steps, with momentum and decay": (
+        *RNN,
+        "trainer.optimizer={name: sgd, lr: 0.01, weight_decay: 0.1}",
+        "trainer.batch_dialogues=2",
+    ),
+}
+
+
+def train_exactly(name: str, recipe: Path, ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """The weights in training and those that are scored after some epochs in float64, and each epoch's rates."""
+    experiment = assemble(recipes.load(recipe, [*STEADY, *TRAININGS[name]]))
+    change = [one_turn] * 6 + [scored] * 6 if "idle" in name else [scored] * 12
+    train = [in_float64(turn(dialogue)) for turn, dialogue in zip(change, experiment.splits.train, strict=True)]
+    dev, test = ([in_float64(d) for d in split] for split in (experiment.splits.dev, experiment.splits.test))
+    experiment = replace(experiment, splits=replace(experiment.splits, train=train, dev=dev, test=test))
+    state = new_state(experiment, 0, torch.device("cpu"), ranks)
+    for learner in (state.learner, *([state.average.learner] if state.average else [])):
+        learner.double()
+    fit(state, experiment)
+    weights = {f"{key}": x for key, x in state.learner.state_dict().items()}
+    averaged = {f"scored.{key}": x for key, x in state.scored.state_dict().items()}
+    rates = torch.tensor([list(epoch.learning_rates.values()) for epoch in state.epochs], dtype=torch.float64)
+    return {key: x.clone() for key, x in (weights | averaged | {"rates": rates}).items()}
 
 
 def train(recipe: Path, ranks: Ranks) -> dict[str, Tensor]:
@@ -118,9 +171,9 @@ def train(recipe: Path, ranks: Ranks) -> dict[str, Tensor]:
     return {**state.learner.state_dict(), "random": torch.rand(4)}
 
 
-def in_float64(batch: Batch) -> Batch:
-    """The batch with features as exact as the parameters."""
-    return replace(batch, features={m: x.double() for m, x in batch.features.items()})
+def in_float64(rows: Rows) -> Rows:
+    """The batch or dialogue with features as exact as the parameters."""
+    return replace(rows, features={m: x.double() for m, x in rows.features.items()})
 
 
 if __name__ == "__main__":
@@ -131,4 +184,7 @@ if __name__ == "__main__":
             for name, case in CASES.items()
             for key, x in take(case, Path(sys.argv[1]), together).items()
         }
+        for name in TRAININGS:
+            trained = train_exactly(name, Path(sys.argv[1]), together)
+            everything |= {f"{name}/{key}": x for key, x in trained.items()}
         save_file(everything, Path(sys.argv[2]) / f"{together.rank}.safetensors")

@@ -14,7 +14,7 @@ from subprocess import PIPE
 import pytest
 import torch
 import yaml
-from gradients import CASES, RECIPE, take
+from gradients import CASES, RECIPE, TRAININGS, take, train_exactly
 from safetensors.torch import load_file
 from test_resume import contents
 from torch import nn
@@ -23,14 +23,15 @@ from ercframe import InputError, recipes
 from ercframe.build import assemble
 from ercframe.cli.app import run_app
 from ercframe.ranks import Ranks, joined
+from ercframe.tensors import Batch
 from ercframe.training.batches import training_batches
 from ercframe.training.device import choose_device
 from ercframe.training.parallel import require_divisible, with_rows
-from ercframe.training.share import shares
+from ercframe.training.share import by_utterances, shares
 
 HERE = Path(__file__).parent
 RANKS = 2
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 
 def start_ranks(*command: object) -> list[subprocess.Popen]:
@@ -65,6 +66,22 @@ def test_gradients_and_terms_are_those_of_one_process_on_the_whole_batch(by_rank
     alone = take(CASES[name], recipe)
     anything = name != "nothing scored at all"
     assert any(x.any() for key, x in alone.items() if not key.startswith("batch")) == anything
+    assert_equal(found, name, alone)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_training_ends_with_the_weights_of_one_process(by_ranks, name):
+    recipe, found = by_ranks
+    alone = train_exactly(name, recipe)
+    averaged = any(not torch.equal(x, alone[f"scored.{key}"]) for key, x in alone.items() if f"scored.{key}" in alone)
+    assert averaged == any("average" in change for change in TRAININGS[name])
+    assert_equal(found, name, alone)
+    first, second = found
+    assert all(torch.equal(first[key], second[key]) for key in first if key.startswith(f"{name}/"))
+
+
+def assert_equal(found: list[dict[str, torch.Tensor]], name: str, alone: dict[str, torch.Tensor]) -> None:
+    """Every rank got for a case what one process did, to rounding in float64."""
     for rank in found:
         got = {key.removeprefix(f"{name}/"): x for key, x in rank.items() if key.startswith(f"{name}/")}
         assert got.keys() == alone.keys()
@@ -89,25 +106,45 @@ def test_extras_that_are_as_long_as_one_rank_has_utterances_are_not_taken_for_ro
     assert with_rows({}, 4, Ranks(0, 2)) == []  # nothing to ask the others
 
 
+def test_the_longest_dialogue_goes_to_the_rank_with_the_fewest_utterances():
+    assert by_utterances([3, 9, 4, 2, 5, 5], 2) == [[1, 2, 3], [0, 4, 5]]
+    assert by_utterances([7, 7], 3) == [[0], [1], []]
+    assert by_utterances([1, 1, 1, 1, 1], 2) == [[0, 2, 4], [1, 3]]
+
+
 @pytest.mark.parametrize("changes", [[], ["transforms=[{type: modality_dropout, rates: 0.5}]"]])
 def test_shares_put_together_are_the_batches_of_one_process(tmp_path, changes):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(RECIPE | {"trainer": {"batch_dialogues": 5}}))
     experiment = assemble(recipes.load(tmp_path / "tiny.yaml", changes))
     whole = list(training_batches(experiment, torch.Generator().manual_seed(0)))
     assert [len(batch.dialogues) for batch in whole] == [5, 5, 2]
-    by_rank = [list(shares(experiment, torch.Generator().manual_seed(0), Ranks(rank, 3), False)) for rank in range(3)]
+    by_rank = [list(shares(experiment, torch.Generator().manual_seed(0), Ranks(rank, 3), True)) for rank in range(3)]
+    plain = [list(shares(experiment, torch.Generator().manual_seed(0), Ranks(rank, 3), False)) for rank in range(3)]
     for i, batch in enumerate(whole):
-        parts = [found[i] for found in by_rank if not found[i].stands_in]
-        assert sum((part.dialogues for part in parts), ()) == batch.dialogues
-        assert torch.equal(torch.cat([part.labels for part in parts]), batch.labels)
-        for m in batch.features:
-            assert torch.equal(torch.cat([part.features[m] for part in parts]), batch.features[m])
-            available = torch.cat([part.context.available[m] for part in parts])
-            assert torch.equal(available, batch.context.available[m])
+        found = [parts[i] for parts in by_rank if not parts[i].stands_in]
+        assert sorted(sum((part.dialogues for part in found), ())) == sorted(batch.dialogues)
+        in_batch = rows_by_dialogue(batch)
+        for part in found:
+            assert list(part.dialogues) == [d for d in batch.dialogues if d in part.dialogues]
+            for dialogue, rows in rows_by_dialogue(part).items():
+                assert all(map(torch.equal, rows, in_batch[dialogue]))
+        together = by_rank[0][i].whole
+        assert together.dialogues == sum((part.dialogues for part in found), ())
+        assert torch.equal(together.labels, torch.cat([part.labels for part in found]))
+        assert by_rank[0][i].rows == tuple(0 if p[i].stands_in else len(p[i].labels) for p in by_rank)
+        for with_whole, without in zip(by_rank, plain, strict=True):
+            assert with_whole[i].dialogues == without[i].dialogues
     (stand_in,) = [found[-1] for found in by_rank if found[-1].stands_in]
     assert stand_in.dialogues == ()
     assert len(stand_in.scored) == 0
     assert (stand_in.labels == -1).all()
+
+
+def rows_by_dialogue(batch: Batch) -> dict[str, list[torch.Tensor]]:
+    """Everything that a batch holds of each of its dialogues."""
+    tensors = [batch.labels, batch.context.speaker, *batch.features.values(), *batch.context.available.values()]
+    split = zip(*(x.split(batch.context.layout.sizes) for x in tensors), strict=True)
+    return dict(zip(batch.dialogues, map(list, split), strict=True))
 
 
 def test_what_needs_the_whole_batch_is_refused():
