@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
 
@@ -30,7 +31,7 @@ from ercframe.training.parallel import require_divisible, with_rows
 from ercframe.training.share import by_utterances, shares
 
 HERE = Path(__file__).parent
-RANKS = 2
+RANKS, THREE = 2, 3
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 
@@ -198,9 +199,24 @@ def recipe(tmp_path_factory) -> Path:
     return path
 
 
+STARTED: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running():
+    """A test that fails must not leave a training behind that takes hours; workers end with their launcher."""
+    yield
+    for process in STARTED:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate()
+    STARTED.clear()
+
+
 def start(*arguments: object, python: tuple[str, ...] = ("-m", "ercframe")) -> subprocess.Popen:
     command = [sys.executable, *python, "run", *map(str, arguments)]
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, text=True)
+    STARTED.append(subprocess.Popen(command, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, text=True))
+    return STARTED[-1]
 
 
 def end(process: subprocess.Popen) -> tuple[int, str, str]:
@@ -214,9 +230,9 @@ def run_in(out: Path) -> Path:
 
 
 def wait_for_epoch(number: int, out: Path) -> None:
-    """Wait until so many epochs are in the log."""
+    """Wait until so many epochs are in the log of the run in a folder of runs."""
     until = time.monotonic() + 300
-    while sum(len(log.read_text().splitlines()) for log in out.rglob("metrics.jsonl")) < number:
+    while sum(len(log.read_text().splitlines()) for log in out.glob("*/*/seed-*/metrics.jsonl")) < number:
         assert time.monotonic() < until, "there should have been an epoch"
         time.sleep(0.02)
 
@@ -234,7 +250,10 @@ def rank_of(launcher: subprocess.Popen, rank: int) -> int:
 
 
 def is_running(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.slow
@@ -258,32 +277,32 @@ def test_two_processes_train_and_score_as_one(recipe, tmp_path):
 @pytest.mark.slow
 def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(recipe, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert end(start(recipe, *STATEFUL, "--nproc", RANKS, "--out", whole))[0] == 0
+    assert end(start(recipe, *STATEFUL, "--nproc", THREE, "--out", whole))[0] == 0
 
-    launcher = start(recipe, *STATEFUL, "--nproc", RANKS, "--out", broken)
+    launcher = start(recipe, *STATEFUL, "--nproc", THREE, "--out", broken)
     wait_for_epoch(2, broken)
-    others = [rank_of(launcher, rank) for rank in range(RANKS)]
+    others = [rank_of(launcher, rank) for rank in range(THREE)]
     os.kill(others[1], signal.SIGKILL)
     code, _, errors = end(launcher)
     assert code == 1
-    assert "Process 1 of 2 was ended by SIGKILL; the others were stopped." in errors
+    assert "Process 1 of 3 was ended by SIGKILL; the others were stopped." in errors
     assert "Traceback" not in errors
     assert not any(map(is_running, others))
 
     folder = run_in(broken)
     code, _, errors = end(start(folder, "--resume"))
     assert code == 2
-    assert "must be as many as it began with, 2 (got 1); set them by --nproc, or in torchrun" in errors
+    assert "must be as many as it began with, 3 (got 1); set them by --nproc, or in torchrun" in errors
 
-    launcher = start(folder, "--resume", "--nproc", RANKS)
+    launcher = start(folder, "--resume", "--nproc", THREE)
     wait_for_epoch(5, broken)
     launcher.send_signal(signal.SIGTERM)
     code, out, errors = end(launcher)
     assert code == 75
     assert "seed 0: saved after" in out
-    assert errors == f"Stopped by SIGTERM.\nTo go on: ercframe run {folder} --resume --nproc 2\n"
+    assert errors == f"Stopped by SIGTERM.\nTo go on: ercframe run {folder} --resume --nproc 3\n"
 
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS), "-m", "ercframe")
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(THREE), "-m", "ercframe")
     assert end(start(folder, "--resume", python=torchrun))[0] == 0
     assert contents(folder) == contents(run_in(whole))
 
@@ -347,3 +366,119 @@ def test_a_loss_that_is_not_finite_on_one_rank_is_told_once_with_the_whole_batch
     assert errors.count("the loss must be finite") == 1
     (found,) = tmp_path.rglob("diverged.json")
     assert len(json.loads(found.read_text())["dialogues"]) == 4
+
+
+SLEEPY = """
+import os, time
+from pathlib import Path
+from ercframe import Transform, hookimpl
+
+
+class Sleepy(Transform):
+    'Stays in a step for a minute once a file asks one rank to.'
+
+    name = "sleepy"
+
+    def __init__(self, config, dataset):
+        pass
+
+    def forward(self, batch, generator):
+        if Path(os.environ["SLEEP"], os.environ["RANK"]).exists():
+            Path(os.environ["SLEEP"], "asleep").touch()
+            time.sleep(60)
+        return batch
+
+
+@hookimpl
+def ercframe_components():
+    return [Sleepy]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", range(RANKS))
+def test_a_second_ctrl_c_to_one_rank_within_a_step_ends_all_soon(recipe, tmp_path, monkeypatch, rank):
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    monkeypatch.setitem(ENVIRONMENT, "SLEEP", str(tmp_path))
+    plugin = ("--plugin", tmp_path / "sleepy.py", "transforms=[{type: sleepy}]")
+    launcher = start(recipe, *STATEFUL, *plugin, "trainer.epochs=100000", "--nproc", RANKS, "--out", tmp_path / "runs")
+    wait_for_epoch(2, tmp_path / "runs")
+    pids = [rank_of(launcher, r) for r in range(RANKS)]
+    (tmp_path / str(rank)).touch()
+    wait_for(lambda: (tmp_path / "asleep").exists())
+    for _ in range(2):
+        time.sleep(0.5)
+        os.kill(pids[rank], signal.SIGINT)
+    out, errors = launcher.communicate(timeout=45)
+    assert launcher.returncode == 130
+    assert not any(map(is_running, pids))
+    assert "Traceback" not in errors
+    assert "lost another one" not in errors
+    told = "Stopped within a step: the state saved before is kept."
+    assert told in out if rank == 0 else "Another rank was interrupted within a step" in errors
+    (tmp_path / str(rank)).unlink()
+    folder = run_in(tmp_path / "runs")
+    launcher = start(folder, "--resume", "--nproc", RANKS)
+    wait_for_epoch(4, tmp_path / "runs")
+    launcher.send_signal(signal.SIGTERM)
+    assert end(launcher)[0] == 75
+
+
+@pytest.mark.slow
+def test_two_ctrl_c_to_the_launcher_end_all_soon(recipe, tmp_path):
+    launcher = start(recipe, "trainer.epochs=100000", "--nproc", RANKS, "--out", tmp_path)
+    wait_for_epoch(2, tmp_path)
+    pids = [rank_of(launcher, r) for r in range(RANKS)]
+    for _ in range(2):
+        launcher.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    _, errors = launcher.communicate(timeout=45)
+    assert launcher.returncode == 130
+    assert "Traceback" not in errors
+    wait_for(lambda: not any(map(is_running, pids)))
+
+
+@pytest.mark.slow
+def test_workers_save_and_end_when_their_launcher_is_killed(recipe, tmp_path):
+    launcher = start(recipe, "trainer.epochs=100000", "--nproc", RANKS, "--out", tmp_path)
+    wait_for_epoch(2, tmp_path)
+    pids = [rank_of(launcher, r) for r in range(RANKS)]
+    launcher.kill()
+    wait_for(lambda: not any(map(is_running, pids)), seconds=20)
+    assert json.loads((run_in(tmp_path) / "summary.json").read_text())["status"] == "preempted"
+    assert "saved after" in launcher.communicate(timeout=10)[0]
+
+
+@pytest.mark.slow
+def test_a_worker_that_waits_for_a_lost_one_is_ended_without_its_launcher(tmp_path):
+    program = tmp_path / "waits.py"
+    program.write_text(WAITS)
+    shell = f"import subprocess, sys; subprocess.Popen([sys.executable, {str(program)!r}]).wait()"
+    launcher = subprocess.Popen([sys.executable, "-c", shell], env=ENVIRONMENT | {"TORCHELASTIC_RUN_ID": "1"})
+    wait_for((tmp_path / "pid").exists)
+    launcher.kill()
+    launcher.wait()
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_running(pid), seconds=20)
+
+
+WAITS = """
+import os, signal, time
+from pathlib import Path
+from ercframe import launcher_watch
+
+launcher_watch.GRACE = 1
+signal.signal(signal.SIGTERM, lambda number, frame: None)  # as one that is never heard
+launcher_watch.end_with_launcher()
+pid = Path(__file__).with_name("pid")
+pid.with_suffix(".part").write_text(str(os.getpid()))
+pid.with_suffix(".part").rename(pid)
+time.sleep(60)
+"""
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "it should have happened by now"
+        time.sleep(0.05)
