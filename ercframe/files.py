@@ -6,8 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -82,38 +81,6 @@ def make_durable(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def alone(folder: Path, wait: bool) -> Iterator[bool]:
-    """Keep other processes that ask the same out of a folder, until the block ends or the process does.
-
-    Where the system has no ``flock``, or the file system no locks, nobody is kept out.
-
-    Args:
-        folder: must be there.
-        wait: until it is free; otherwise it is tried once.
-
-    Yields:
-        Whether nobody else has it.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield True
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        except OSError:  # a file system without locks
-            yield True
-        else:
-            yield folder.exists() and folder.stat().st_ino == os.fstat(handle).st_ino  # another may have removed it
     finally:
         os.close(handle)
 

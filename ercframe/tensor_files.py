@@ -1,12 +1,16 @@
-"""Tensors in safetensors files."""
+"""Tensors and arrays in safetensors files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
+from safetensors.numpy import save_file as save_array_file
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -14,15 +18,30 @@ from ercframe.files import write_atomically
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write safetensors atomically.
+    """Write tensors atomically.
 
     Raises:
-        OSError: the file cannot be written; safetensors itself has an error of its own for that.
+        OSError: the file cannot be written.
     """
     held = _apart(tensors)
+    _save(path, lambda temporary: save_file(held, temporary, metadata=metadata))
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
+    """Write arrays atomically.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    held = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    _save(path, lambda temporary: save_array_file(held, temporary, metadata=metadata))
+
+
+def _save(path: Path, save: Callable[[Path], object]) -> None:
+    """Let safetensors fill a file that is readable by whom the user's umask lets; alone it lets nobody else."""
     try:
-        write_atomically(path, lambda temporary: save_file(held, temporary, metadata=metadata))
-    except SafetensorError as error:
+        write_atomically(path, save)
+    except SafetensorError as error:  # also where a file cannot be written
         raise OSError(f"{path}: {error}") from error
 
 

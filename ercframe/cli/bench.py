@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ercframe.cli.options import Demo, JsonFile, PluginFiles, RecipeArgument
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -12,13 +14,11 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of an installed recipe.")],
+    recipe: RecipeArgument,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes, such as encoder.width=256.")
     ] = None,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="On generated conversations, with the recipe's demo settings.")
-    ] = False,
+    demo: Demo = False,
     against: Annotated[
         str | None, typer.Option("--against", metavar="NAME", help="A yardstick to measure in turns with the recipe.")
     ] = None,
@@ -36,10 +36,8 @@ def bench(
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns that each subject gets.")] = 5,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps in a turn.")] = 4,
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
+    plugin: PluginFiles = None,
+    json: JsonFile = None,
     svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw the result of --sweep.")] = None,
 ) -> int:
     """Measure how fast a recipe trains: speed, where the time goes, memory, share of the machine's own rate."""

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ercframe.cli.options import JsonFile, PluginFiles
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -25,10 +27,8 @@ def check(
             metavar="KEY=VALUE", help="Settings of the component, instead of its examples; of a recipe, its changes."
         ),
     ] = None,
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
+    plugin: PluginFiles = None,
+    json: JsonFile = None,
     badge: Annotated[
         Path | None, typer.Option("--badge", metavar="FILE.svg", help="Write a badge for a README.")
     ] = None,
@@ -60,36 +60,22 @@ def check(
     """
     from ercframe import plugins
     from ercframe.cli.catalogue import refuse_half_a_name
-    from ercframe.cli.check_targets import is_component
-
-    if not (what.endswith(".py") or is_component(what)):
-        from ercframe.cli.check_recipe import check_recipe
-
-        refuse_half_a_name(what, plugins.load(plugin or []))
-        return check_recipe(what, settings or [], plugin or [], demo, json)
-
     from ercframe.cli.check_components import check_components
-    from ercframe.cli.check_targets import exceptions_of, of_file, settings_of
-    from ercframe.errors import InputError
+    from ercframe.cli.check_learning import check_learning
+    from ercframe.cli.check_recipe import check_recipe
+    from ercframe.cli.check_targets import components_of, exceptions_of, is_component, is_file, settings_of
 
-    kind, _, name = what.partition("/")
-    components = (
-        of_file(Path(what), plugin or []) if what.endswith(".py") else [plugins.load(plugin or []).get(kind, name)]
-    )
-    if settings and len(components) > 1:
-        listed = ", ".join(f"{c.kind}/{c.name}" for c in components)
-        raise InputError(
-            f"settings must be of one component ({what} provides {listed}); give KIND/NAME --plugin {what}"
-        )
+    files, given = plugin or [], settings or []
+    if not (is_file(what) or is_component(what)):
+        refuse_half_a_name(what, plugins.load(files))
+        return check_recipe(what, given, files, demo, json)
+    components = components_of(what, files, given)
     if learn:
-        from ercframe.cli.check_learning import check_learning
-
-        files = [*(plugin or []), *([Path(what)] if what.endswith(".py") else [])]
-        return check_learning(components, settings or [], files, json)
+        return check_learning(components, given, [*files, *([Path(what)] if is_file(what) else [])], json)
     return check_components(
         what,
         components,
-        settings=settings_of(components[0], settings or []),
+        settings=settings_of(components[0], given),
         exceptions=exceptions_of(known or [], components),
         modalities=modalities.split(","),
         slow=slow,

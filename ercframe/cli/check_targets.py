@@ -29,12 +29,28 @@ HINTS = {
 """What to do, by words of the cause."""
 
 
-def of_file(path: Path, others: Sequence[Path]) -> list[type[Component]]:
-    """The components that a plugin file provides.
+def components_of(what: str, others: Sequence[Path], settings: Sequence[str]) -> list[type[Component]]:
+    """The components of a plugin file, or the one that KIND/NAME names.
+
+    Args:
+        what: the file or the name.
+        others: further plugin files.
+        settings: given for the component; several cannot share them.
 
     Raises:
-        InputError: it cannot be loaded, or provides nothing; says where and what to do.
+        InputError: there is none, a file cannot be loaded, or settings are not of one component.
     """
+    kind, _, name = what.partition("/")
+    found = _of_file(Path(what), others) if is_file(what) else [plugins.load(others).get(kind, name)]
+    if settings and len(found) > 1:
+        listed = ", ".join(f"{c.kind}/{c.name}" for c in found)
+        raise InputError(
+            f"settings must be of one component ({what} provides {listed}); give KIND/NAME --plugin {what}"
+        )
+    return found
+
+
+def _of_file(path: Path, others: Sequence[Path]) -> list[type[Component]]:
     alone = plugins.load([path], entry_points=False)
     problems = [Problem(_where(failure, path), "", failure.cause) for failure in alone.failures]
     problems += [Problem(str(path), "", cause) for cause in _duplicates(alone, plugins.load(others), path)]
@@ -80,6 +96,11 @@ def exceptions_of(given: Sequence[str], components: Sequence[type[Component]]) -
     if problems:
         raise InputError("the known exceptions cannot be used", problems)
     return found
+
+
+def is_file(what: str) -> bool:
+    """Whether this is a plugin file."""
+    return what.endswith(".py")
 
 
 def is_component(what: str) -> bool:

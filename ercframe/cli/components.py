@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-PluginFiles = Annotated[
-    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-]
+from ercframe.cli.options import PluginFiles
 
 
 def register(app: typer.Typer) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ercframe.cli.options import PluginFiles
+from ercframe.cli.working import working
 
 commands = typer.Typer(
     no_args_is_help=True, help="Import, extract, show and check bundles: features, labels and provenance."
@@ -42,9 +43,7 @@ def import_(
         str | None, typer.Option(metavar="MAP", help="Label map: a YAML file of old names to new, or an installed one.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
-    plugin: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Python file with components of your own.")
-    ] = None,
+    plugin: PluginFiles = None,
 ) -> None:
     """Read foreign files once and write a bundle.
 
@@ -104,9 +103,7 @@ def extract(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first broken file, with exit code 1.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a modality that is there.")] = False,
-    plugin: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Python file with components of your own.")
-    ] = None,
+    plugin: PluginFiles = None,
     all_places: AllPlaces = False,
 ) -> int:
     """Compute the features of a modality from a bundle's text, times or recordings, and add them to the bundle.
@@ -155,16 +152,3 @@ def check(
     print_findings(findings, every_place=all_places, summary=str(bundle))
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
-
-
-@contextmanager
-def working() -> Iterator[Callable[[str], None]]:
-    """A function that says what is being done, where somebody watches."""
-    from rich.console import Console
-
-    watched = Console(stderr=True)
-    if not watched.is_terminal:
-        yield lambda step: None
-        return
-    with watched.status("") as status:
-        yield lambda step: status.update(f"{step} …")

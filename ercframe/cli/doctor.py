@@ -1,9 +1,10 @@
 """Command: doctor."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ercframe.cli.options import PluginFiles
 
 
 def register(app: typer.Typer) -> None:
@@ -12,9 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-    ] = None,
+    plugin: PluginFiles = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Print a bug report in Markdown, without your name and folders.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ercframe.cli.options import PluginFiles, RunFolderArgument, TrustPlugins
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: RunFolderArgument,
     drop: Annotated[
         list[str] | None, typer.Option("--drop", metavar="MODALITY", help="A modality to hide; repeatable.")
     ] = None,
@@ -41,26 +43,17 @@ def evaluate(
         Path | None,
         typer.Option("--markdown", metavar="FILE", help="Write what --context and --robustness find as tables."),
     ] = None,
-    trust_plugins: Annotated[
-        bool, typer.Option("--trust-plugins", help="Run the code of the plugin files in the run folder.")
-    ] = False,
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-    ] = None,
+    trust_plugins: TrustPlugins = False,
+    plugin: PluginFiles = None,
 ) -> None:
     """Score again what a run trained: slices, confusions, calibration, and what less to see does to it.
 
     Writes RUN/evaluation.json, in place of the one before.
     """
-    from rich.console import Console
-
-    from ercframe.cli.data import working
+    from ercframe.cli.working import working
     from ercframe.errors import InputError
     from ercframe.evaluation import Evaluation
-    from ercframe.files import write_json, write_text
     from ercframe.loading import TrainedRun
-    from ercframe.report.evaluation_markdown import evaluation_markdown
-    from ercframe.report.evaluation_table import evaluation_table
     from ercframe.training.device import choose_device
 
     if (svg or markdown) and not (context or robustness):
@@ -72,8 +65,19 @@ def evaluate(
     where = choose_device(named) if device is None else choose_device(device, "--device")
     with working() as on_step:
         found = wanted.run(where, on_step)
-    for path in (run / "evaluation.json", *([json] if json else [])):
-        write_json(path, found)
+    _tell(found, run / "evaluation.json", json, svg, markdown)
+
+
+def _tell(found: dict[str, Any], path: Path, json: Path | None, svg: Path | None, markdown: Path | None) -> None:
+    """Write what was found wherever it was asked for, and show it."""
+    from rich.console import Console
+
+    from ercframe.files import write_json, write_text
+    from ercframe.report.evaluation_markdown import evaluation_markdown
+    from ercframe.report.evaluation_table import evaluation_table
+
+    for file in (path, *([json] if json else [])):
+        write_json(file, found)
     if svg:
         from ercframe.report.evaluation_plot import draw_evaluation
 
@@ -82,4 +86,4 @@ def evaluate(
         write_text(markdown, evaluation_markdown(found))
     console = Console()
     console.print(evaluation_table(found))
-    console.print(f"written to {run / 'evaluation.json'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written to {path}", markup=False, highlight=False, soft_wrap=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ercframe.cli.options import PluginFiles, RunFolderArgument, SeedOfWeights, TrustPlugins
+
 if TYPE_CHECKING:
     from ercframe.export.folder import Exported
 
@@ -18,25 +20,21 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: RunFolderArgument,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where to write it; RUN/export if left out.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Which seed's weights; the best on dev.")] = None,
+    seed: SeedOfWeights = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX file, too; needs the extra 'export'.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an export that is there.")] = False,
-    trust_plugins: Annotated[
-        bool, typer.Option("--trust-plugins", help="Run the code of plugin files in the run folder.")
-    ] = False,
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-    ] = None,
+    trust_plugins: TrustPlugins = False,
+    plugin: PluginFiles = None,
 ) -> None:
     """Write a trained model as a folder of its own, with a model card, that `predict` and the Hugging Face Hub take.
 
     A program is kept only if it computes what the model does on the run's data; the card says if, and how closely.
     """
-    from ercframe.cli.data import working
+    from ercframe.cli.working import working
     from ercframe.export.folder import export_run
     from ercframe.loading import TrainedRun
 

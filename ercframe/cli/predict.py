@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ercframe.cli.options import PluginFiles, RunFolderArgument, SeedOfWeights, TrustPlugins
 from ercframe.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: RunFolderArgument,
     conversation: Annotated[
         Path | None, typer.Argument(metavar="CONVERSATION", help="JSON, one turn a line; left out with --stream.")
     ] = None,
@@ -34,7 +35,7 @@ def predict(
     stream: Annotated[
         bool, typer.Option("--stream", help="Read turns from standard input and answer each at once, in JSON.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Which seed's weights; the best on dev.")] = None,
+    seed: SeedOfWeights = None,
     drop: Annotated[
         list[str] | None, typer.Option(metavar="MODALITY", help="Do without a modality; repeatable.")
     ] = None,
@@ -44,12 +45,8 @@ def predict(
             "--set", metavar="MODALITY.SETTING=VALUE", help="Of its extractor, such as where its model is; repeatable."
         ),
     ] = None,
-    plugin: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Python file with an extractor of your own.")
-    ] = None,
-    trust_plugins: Annotated[
-        bool, typer.Option("--trust-plugins", help="Run the code of plugin files in the run folder.")
-    ] = False,
+    plugin: PluginFiles = None,
+    trust_plugins: TrustPlugins = False,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1.")] = "auto",
 ) -> int:
     """Name the emotions of a conversation of your own with a trained run.

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ercframe.cli.options import JsonFile
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -23,7 +25,7 @@ def score(
         str | None,
         typer.Option(metavar="MAP", help="Label map, where predictions are of other emotions than the bundle's."),
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Score anybody's predictions: our metrics, each class, slices, and intervals over dialogues."""
     from rich.console import Console

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ercframe.cli.options import Demo, PluginFiles, RecipeArgument
 from ercframe.errors import InputError
 
 
@@ -16,7 +17,6 @@ class EngineName(StrEnum):
     ray = "ray"
 
 
-Recipe = Annotated[str, typer.Argument(help="A recipe file, or the name of an installed recipe.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Changes that hold for all trials, such as trainer.epochs=40."),
@@ -37,10 +37,6 @@ RayAddress = Annotated[
     typer.Option("--ray-address", metavar="HOST:PORT", help="A running cluster; without it Ray starts here, alone."),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
-Demo = Annotated[bool, typer.Option("--demo", help="On generated conversations, with the recipe's demo settings.")]
-Plugin = Annotated[
-    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a file; repeatable.")
-]
 DEFAULT_OUT = Path("runs")
 
 
@@ -51,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate(
-    recipe: Recipe,
+    recipe: RecipeArgument,
     overrides: Overrides = None,
     only: Annotated[
         list[str] | None,
@@ -69,7 +65,7 @@ def ablate(
     ray_address: RayAddress = None,
     retry_failed: RetryFailed = False,
     demo: Demo = False,
-    plugin: Plugin = None,
+    plugin: PluginFiles = None,
 ) -> int:
     """Train a recipe, and once for everything that its `ablations:` takes out, and compare them.
 
@@ -123,7 +119,7 @@ def sweep(
         bool, typer.Option("--resume", help="Go on with the sweep in a folder, as it was begun.")
     ] = False,
     demo: Demo = False,
-    plugin: Plugin = None,
+    plugin: PluginFiles = None,
 ) -> int:
     """Train a recipe under every combination of settings, or under those that Optuna proposes, with all its seeds.
 

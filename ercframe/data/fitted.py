@@ -10,8 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from ercframe.data.array_files import save_arrays
 from ercframe.errors import InputError
+from ercframe.tensor_files import save_arrays
 
 _WORDS = "json"
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ercframe.data import standardise
-from ercframe.data.array_files import save_arrays
 from ercframe.data.corpus_faults import corpus_faults
 from ercframe.data.findings import Finding, counted
 from ercframe.data.index import TARGET, Arrays, build_index, split_rows, split_sizes
@@ -33,6 +32,7 @@ from ercframe.data.new_folder import new_folder, refuse_to_overwrite
 from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFile, UtteranceRecord, all_nan, sha256
 from ercframe.data.speakers import most_at_once, names_sides
 from ercframe.errors import InputError
+from ercframe.tensor_files import save_arrays
 
 # Shape letters: B dialogues, N utterances of the corpus, D features.
 

@@ -13,7 +13,8 @@ from ercframe.data.reader import Bundle
 from ercframe.data.records import FeatureArray, sha256
 from ercframe.data.writer import write_modality
 from ercframe.errors import RunError
-from ercframe.files import alone, make_durable, write_text
+from ercframe.files import make_durable, write_text
+from ercframe.lock import alone
 
 FITTED = "fitted.safetensors"
 """What an extractor learnt, in its work folder."""

@@ -29,7 +29,7 @@ from ercframe.extraction.finish import FITTED, add_modality
 from ercframe.extraction.journal import Journal
 from ercframe.extraction.pool import Maker
 from ercframe.extraction.survey import Survey, survey
-from ercframe.files import alone
+from ercframe.lock import alone
 
 
 @dataclass(frozen=True)

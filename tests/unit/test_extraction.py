@@ -10,7 +10,7 @@ from extracting import Watcher, calls, content, many, order, plugin, run, texts_
 from ercframe import Bundle, InputError, RunError
 from ercframe.data.check import check_bundle
 from ercframe.data.writer import write_bundle
-from ercframe.files import alone
+from ercframe.lock import alone
 
 # Values
 

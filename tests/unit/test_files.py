@@ -1,13 +1,11 @@
 """Atomic writes: the old content or all of the new one, nothing between."""
 
-import errno
-import fcntl
 import os
 import stat
 
 import pytest
 
-from ercframe.files import alone, link_or_copy, write_atomically, write_json, write_json_lines, write_text
+from ercframe.files import link_or_copy, write_atomically, write_json, write_json_lines, write_text
 
 
 def test_text_json_and_lines(tmp_path):
@@ -52,12 +50,3 @@ def test_a_file_is_copied_where_links_do_not_work(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
     link_or_copy(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "x"
-
-
-def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
-    def refuse(handle, operation):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with alone(tmp_path, wait=False) as free:
-        assert free

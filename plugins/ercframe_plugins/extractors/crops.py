@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from ercframe_plugins.extractors.pictures import Picture, read_pictures
 from ercframe_plugins.extractors.pool import POOLING_HELP, Pool, Pooling
 from ercframe_plugins.extractors.recording import clip_of
 
-# Shape letters: F frames, S side in pixels.
+# Shape letters: N turns, F frames, S side in pixels, D features.
 
 Crops = NDArray[np.uint8]
 
@@ -108,6 +108,19 @@ class Cropper:
             raise NotAvailableError("no face in any picture")
         return Reading(np.stack(kept), self._remark(tally, step))
 
+    def rows(
+        self, contents: Sequence[Crops], look: Look, embed: Callable[[Tensor], Tensor], device: str
+    ) -> NDArray[np.float32]:
+        """A row for each turn, ``(N, D)``, of its squares, as :meth:`read` took them.
+
+        Args:
+            contents: squares of every turn.
+            look: how the model wants them.
+            embed: from pictures ``(F, 3, S, S)`` to ``(F, D)``.
+            device: where to.
+        """
+        return np.stack([_pooled(crops_FSS3, look, embed, device, self.config.pooling) for crops_FSS3 in contents])
+
     def _squares(self, turn: UtteranceView, look: Look, tally: Counter[str]) -> Iterator[Picture]:
         """Every square; ``tally`` gains the number of pictures and that of faces."""
         for picture in read_pictures(clip_of(turn, "video"), self.config.fps):
@@ -157,18 +170,10 @@ def thinned(pictures: Iterable[Picture], most: int) -> tuple[list[Picture], int]
 
 
 @torch.inference_mode()
-def pooled(
+def _pooled(
     crops_FSS3: Crops, look: Look, embed: Callable[[Tensor], Tensor], device: str, pooling: Pooling
 ) -> NDArray[np.float32]:
-    """One row for the crops of a turn.
-
-    Args:
-        crops_FSS3: the squares.
-        look: how the model wants them.
-        embed: from pictures ``(F, 3, S, S)`` to ``(F, D)``.
-        device: where to.
-        pooling: from ``(F, D)`` to ``(D,)``, or ``(2 D,)``.
-    """
+    """One row for the squares of a turn, ``(D,)`` or ``(2 D,)``."""
     pool = Pool(pooling)
     for first in range(0, len(crops_FSS3), AT_ONCE):
         x_FSS3 = crops_FSS3[first : first + AT_ONCE].astype(np.float32) / 255

@@ -7,14 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from ercframe import Extractor, InputError, Reading, SourceFile, UtteranceView, hookimpl, require
-from ercframe_plugins.extractors.crops import Cropper, CropsConfig, Look, pooled
-
-# Shape letters: N turns, F frames, S side in pixels, D features.
+from ercframe_plugins.extractors.crops import Cropper, CropsConfig, Look
 
 RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 """Ways of resizing, as timm calls and as Pillow numbers them."""
@@ -80,8 +77,7 @@ class VisualTimm(Extractor):
         return self._cropper.read(turn, self._look)
 
     def extract(self, contents: Sequence[Any]) -> NDArray[Any]:
-        look, pooling = self._look, self.config.pooling
-        return np.stack([pooled(crops_FSS3, look, self._model, self._device, pooling) for crops_FSS3 in contents])
+        return self._cropper.rows(contents, self._look, self._model, self._device)
 
     @property
     def _purpose(self) -> str:

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from ercframe import Extractor, InputError, Reading, UtteranceView, hookimpl
-from ercframe_plugins.extractors.crops import Cropper, CropsConfig, Look, pooled
+from ercframe_plugins.extractors.crops import Cropper, CropsConfig, Look
 from ercframe_plugins.extractors.pretrained import Pretrained
 
-# Shape letters: N turns, F frames, S side in pixels, T tokens, D features.
+# Shape letters: F frames, S side in pixels, D features.
 
 UNUSED = ("pooler.", "vision_model.pooler.", "text_model.", "text_projection", "logit_scale", "logit_bias")
 """Weights of parts that are not used here; a checkpoint may lack them."""
@@ -75,8 +74,7 @@ class VisualTransformers(Extractor):
         return self._cropper.read(turn, self._look)
 
     def extract(self, contents: Sequence[Any]) -> NDArray[Any]:
-        look, pooling = self._look, self.config.pooling
-        return np.stack([pooled(crops_FSS3, look, self._embed, self._device, pooling) for crops_FSS3 in contents])
+        return self._cropper.rows(contents, self._look, self._embed, self._device)
 
     @cached_property
     def _look(self) -> Look:
