@@ -2,83 +2,85 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-from ercframe import recipes
-from ercframe.build import Experiment, assemble
+from ercframe.build import Experiment
+from ercframe.crew import Crew, threads_of_each
 from ercframe.data.intake import Inputs, write_inputs
 from ercframe.errors import InputError, RunError
 from ercframe.following import require_same_everywhere
+from ercframe.ledger import Ledger, Reporter
 from ercframe.lock import locked
 from ercframe.preflight import Preflight, preflight
 from ercframe.ranks import ALONE, Ranks
-from ercframe.resumption import described, differences, require_same_experiment, require_same_files
+from ercframe.reopening import reopened
+from ercframe.resumption import described, differences
 from ercframe.runs import RunFolder
-from ercframe.seed_run import Order, Replay, SeedRun, Watcher
+from ercframe.seed_run import Order, Replay, SeedRun, train_seed
 from ercframe.signals import Signals, Terminated
-from ercframe.summary import summarise
-from ercframe.tracking import Tracking
+from ercframe.stopped import explained, resume_command
 from ercframe.training.anomaly import AnomalyStep
-from ercframe.training.device import deterministic
-from ercframe.training.divergence import DivergedError
+from ercframe.training.device import deterministic, threads
 from ercframe.training.heap import keep_freed_memory
 from ercframe.training.memory import memory_explained
 from ercframe.training.step import Step
 
 
-class Reporter(Watcher, Protocol):
-    """Whoever wants to watch a run; it observes and never steers."""
-
-    def started(self, experiment: Experiment, folder: RunFolder, parameters: int, warnings: list[str]) -> None:
-        """Told once, after the probe and before the first epoch."""
-
-    def seed_started(self, seed: int, epochs: int) -> None:
-        """Told before each seed."""
-
-    def seed_done(self, seed: int) -> None:
-        """Told after the training of each seed, however it ended."""
-
-
 def execute(
-    experiment: Experiment, root: Path, reporter: Reporter, make_step: type[Step] = Step, ranks: Ranks = ALONE
+    experiment: Experiment,
+    root: Path,
+    reporter: Reporter,
+    make_step: type[Step] = Step,
+    ranks: Ranks = ALONE,
+    jobs: int = 1,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Run a recipe: probe it, train every seed, write the run folder, return it with the summary.
 
-    Ctrl-C ends the seed at hand with the epochs it has and leaves the other seeds out; the summary then says
+    Ctrl-C ends the seeds at hand with the epochs they have and leaves the other seeds out; the summary then says
     ``"status": "interrupted"``. SIGTERM saves the state and ends at once: ``"preempted"``. Whatever else stops a run,
     the summary says ``"failed"`` and holds the finished seeds.
 
     Of several ranks this is the first; the others :func:`~ercframe.following.follow`.
+
+    Args:
+        experiment: what to train.
+        root: where run folders go.
+        reporter: watches.
+        make_step: what takes the steps.
+        ranks: train each seed together.
+        jobs: so many seeds train at a time, each in a process of its own that reads the experiment from the run folder.
 
     Raises:
         InputError: the probe found a fault, or the run folder cannot be made.
         RunError: training diverged, or a file could not be read or written.
     """
     recipe = experiment.loaded.recipe
+    _require_jobs(jobs, whole_seeds=make_step is Step and ranks.alone)
     with deterministic(recipe.trainer.deterministic):
         with memory_explained(recipe):
             found = preflight(experiment, ranks)
         require_same_everywhere(experiment, ranks)
         folder = RunFolder.create(root, recipe.name)
-        with locked(folder.path):
-            return folder, _Run(experiment, folder, found, reporter, make_step, ranks).begin()
+        with locked(folder.path) as lock:
+            return folder, _Run(experiment, folder, found, reporter, make_step, ranks, jobs, lock).begin()
 
 
-def resume(path: Path, reporter: Reporter, ranks: Ranks = ALONE) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, reporter: Reporter, ranks: Ranks = ALONE, jobs: int = 1) -> tuple[RunFolder, dict[str, Any]]:
     """Go on with a run that was stopped, to the same end as if it had not been; a finished one is left as it is.
 
-    Of several ranks this is the first; the others :func:`~ercframe.following.follow_resumed`.
+    Of several ranks this is the first; the others :func:`~ercframe.following.follow_resumed`. ``jobs`` may be another
+    number than before.
 
     Raises:
         InputError: there is no run in ``path``, another process is at it, or it can no longer be the same run.
         RunError: training diverged, or a file could not be read or written.
     """
     folder = RunFolder.open(path)
-    with locked(folder.path):
+    _require_jobs(jobs, whole_seeds=ranks.alone)
+    with locked(folder.path) as lock:
         with suppress(FileNotFoundError):  # killed before the first summary
             summary = folder.read_summary()
             if summary["status"] == "finished":
@@ -86,8 +88,8 @@ def resume(path: Path, reporter: Reporter, ranks: Ranks = ALONE) -> tuple[RunFol
                 ranks.told(False)
                 return folder, summary
         ranks.told(True)
-        with _reopened(folder, reporter, ranks=ranks) as run:
-            return folder, run.go_on()
+        with reopened(folder, reporter.notice, ranks) as (experiment, found):
+            return folder, _Run(experiment, folder, found, reporter, Step, ranks, jobs, lock).go_on()
 
 
 def replay(path: Path, reporter: Reporter) -> NoReturn:
@@ -99,30 +101,14 @@ def replay(path: Path, reporter: Reporter) -> NoReturn:
         RunError: it did not diverge again.
     """
     folder = RunFolder.open(path)
-    with locked(folder.path), _reopened(folder, reporter, AnomalyStep) as run:
-        run.repeat_divergence()
+    with locked(folder.path), reopened(folder, reporter.notice, as_many=False) as (experiment, found):
+        _Run(experiment, folder, found, reporter, AnomalyStep).repeat_divergence()
 
 
-@contextmanager
-def _reopened(
-    folder: RunFolder, reporter: Reporter, make_step: type[Step] = Step, ranks: Ranks = ALONE
-) -> Iterator[_Run]:
-    """The run of a folder that is locked, as it began.
-
-    Raises:
-        InputError: it can no longer be the same run.
-    """
-    require_same_files(folder)
-    loaded = recipes.load(folder.path / "recipe.yaml")
-    for notice in loaded.notices:
-        reporter.notice(notice)
-    experiment = assemble(loaded)
-    with deterministic(loaded.recipe.trainer.deterministic):
-        with memory_explained(loaded.recipe):
-            found = preflight(experiment, ranks)
-        require_same_experiment(folder, experiment, found, None if make_step is AnomalyStep else ranks)
-        require_same_everywhere(experiment, ranks)
-        yield _Run(experiment, folder, found, reporter, make_step, ranks)
+def _require_jobs(jobs: int, whole_seeds: bool) -> None:
+    if jobs < 1 or (jobs > 1 and not whole_seeds):
+        must = "at least 1" if jobs < 1 else "1 where ranks share a seed, or steps are looked at"
+        raise InputError(f"jobs must be {must} (got {jobs})")
 
 
 class _Run:
@@ -134,13 +120,15 @@ class _Run:
         folder: RunFolder,
         found: Preflight,
         reporter: Reporter,
-        make_step: type[Step],
-        ranks: Ranks,
+        make_step: type[Step] = Step,
+        ranks: Ranks = ALONE,
+        jobs: int = 1,
+        lock: int | None = None,
     ) -> None:
         self.experiment, self.folder, self.found, self.reporter = experiment, folder, found, reporter
-        self.make_step, self.ranks = make_step, ranks
-        self.tracking = Tracking(experiment, reporter)
-        self.seeds: list[dict[str, Any]] = []
+        self.make_step, self.ranks, self.lock = make_step, ranks, lock
+        self.jobs = min(jobs, len(experiment.loaded.recipe.protocol.seed_list()))
+        self.ledger = Ledger(experiment, folder, found, reporter)
         self.signals = Signals()
 
     def begin(self) -> dict[str, Any]:
@@ -156,8 +144,7 @@ class _Run:
         return self._train(write, resumed=False)
 
     def go_on(self) -> dict[str, Any]:
-        with suppress(FileNotFoundError):
-            self.seeds = [seed for seed in self.folder.read_summary()["seeds"] if seed["finished"]]
+        self.ledger.take_up()
 
         def write() -> None:
             self.folder.remove_parts()
@@ -168,11 +155,10 @@ class _Run:
 
     def _train(self, prepare: Callable[[], None], resumed: bool) -> dict[str, Any]:
         status = "finished"
-        with self.signals.listening():
+        with self.signals.listening(), self._threads():
             try:
                 prepare()
-                self.reporter.started(self.experiment, self.folder, self.found.total, list(self.found.warnings))
-                self.tracking.started(self.folder, self.found.total, resumed)
+                self.ledger.started(resumed)
                 keep_freed_memory()
                 with self.found.precision.matmuls(), memory_explained(self.experiment.loaded.recipe):
                     self._train_seeds()
@@ -182,56 +168,40 @@ class _Run:
                 status = "preempted"
             except Exception as error:
                 with suppress(OSError):  # a full disk may be what stopped the run
-                    self._end("failed")
-                if isinstance(error, DivergedError) and not error.operation:
-                    raise RunError(
-                        f"{error}\nTo find the operation: ercframe run {shlex.quote(str(self.folder.path))} --anomaly"
-                    ) from error
-                if isinstance(error, OSError):
-                    raise self._could_not_go_on(error) from error
-                raise
+                    self.ledger.end("failed")
+                known = self._explained(error)
+                if known is error:
+                    raise
+                raise known from error
             with self.signals.held():
                 if self.signals.torn:  # the others may be within a step, where they would not hear
                     self.ranks.leave()
                 else:
                     self.ranks.told(Order(status))
                 try:
-                    return self._end(status)
+                    return self.ledger.end(status)
                 except OSError as error:
-                    raise self._could_not_go_on(error) from error
+                    raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> Exception:
+        return explained(error, self.folder, resume_command(self.folder, self.ranks, self.jobs))
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """Those of the seeds' processes here, too, since the run folder keeps how many there were."""
+        return nullcontext() if self.jobs == 1 else threads(threads_of_each(self.jobs))
 
     def _train_seeds(self) -> None:
-        recipe = self.experiment.loaded.recipe
-        finished = [entry["seed"] for entry in self.seeds]
-        for seed in recipe.protocol.seed_list():
-            if seed in finished:
-                self.folder.seed(seed).forget()
-                continue
-            self.reporter.seed_started(seed, recipe.trainer.epochs)
+        left = self.ledger.left()
+        if self.jobs > 1:
+            Crew(self.folder, self.jobs, self.ledger, self.signals, self.lock).train(left)
+            return
+        for seed in left:
+            self.ledger.seed_started(seed)
             try:
                 with nullcontext() if self.ranks.alone else self.signals.held():  # all ranks stop at once, or none
-                    self._train_seed(seed)
+                    train_seed(self._seed_run(SeedRun, seed), self.ledger)
             finally:
-                self.reporter.seed_done(seed)
-
-    def _train_seed(self, seed: int) -> None:
-        run = self._seed_run(SeedRun, seed)
-        try:
-            self.tracking.seed_resumed(seed, run.epochs)
-            run.train()
-        except KeyboardInterrupt:
-            if run.epochs:
-                with self.signals.held():  # the epochs are there: they must not be lost for want of a few seconds
-                    self._conclude(run, finished=False)
-            raise
-        with self.signals.held():
-            self._conclude(run, finished=True)
-            self.folder.write_summary(self._summary("running"))
-            run.folder.forget()  # only now that the summary has the seed
-
-    def _conclude(self, run: SeedRun, finished: bool) -> None:
-        self.seeds.append(run.conclude(finished))
-        self.tracking.seed_concluded(self.seeds[-1])
+                self.ledger.seed_done(seed)
 
     def repeat_divergence(self) -> NoReturn:
         seeds = self.experiment.loaded.recipe.protocol.seed_list()
@@ -244,31 +214,4 @@ class _Run:
 
     def _seed_run(self, kind: type[SeedRun], seed: int) -> SeedRun:
         folder, device = self.folder.seed(seed), self.found.device
-        return kind(self.experiment, seed, folder, device, self.signals, self.tracking, self.make_step, self.ranks)
-
-    def _end(self, status: str) -> dict[str, Any]:
-        summary = self._summary(status)
-        try:
-            self.folder.write_summary(summary)
-        except OSError:  # a run without its summary has failed, whatever it came to
-            self.tracking.finished({**summary, "status": "failed"})
-            raise
-        self.tracking.finished(summary)
-        return summary
-
-    def _summary(self, status: str) -> dict[str, Any]:
-        return summarise(self.experiment, self.seeds, self.found.total, status)
-
-    def _could_not_go_on(self, error: OSError) -> RunError:
-        return RunError(
-            f"the run in {self.folder.path} could not go on: {error}\n"
-            f"To go on later: {resume_command(self.folder, self.ranks)}"
-        )
-
-
-def resume_command(folder: RunFolder, ranks: Ranks = ALONE) -> str:
-    """What to type to go on with a run."""
-    arguments = f"run {shlex.quote(str(folder.path))} --resume"
-    if ranks.local_size < ranks.size:
-        return f"torchrun … -m ercframe {arguments}"
-    return f"ercframe {arguments}" + ("" if ranks.alone else f" --nproc {ranks.size}")
+        return kind(self.experiment, seed, folder, device, self.signals, self.ledger, self.make_step, self.ranks)

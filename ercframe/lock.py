@@ -19,18 +19,22 @@ NAME = ".lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[int | None]:
     """Hold ``folder`` for this process alone.
 
     The kernel holds the lock, not the file, so one that a killed process left behind is in nobody's way.
     On a file system without locks there is none.
+
+    Yields:
+        The handle that holds it. A child process that is given it holds it, too, until both have ended. None where
+        there is no lock.
 
     Raises:
         InputError: another process holds it; names the process and its machine.
     """
     handle = _take(folder)
     try:
-        yield
+        yield handle
     finally:
         if handle is not None:
             (folder / NAME).unlink(missing_ok=True)

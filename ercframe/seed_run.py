@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -38,6 +38,16 @@ class Watcher(Protocol):
 
     def notice(self, text: str) -> None:
         """Told what the user should know, in a line."""
+
+
+class SeedWatcher(Watcher, Protocol):
+    """What is told of a seed from its beginning to its end."""
+
+    def seed_resumed(self, seed: int, epochs: Sequence[Epoch]) -> None:
+        """Told before the training of the epochs that the seed has behind it."""
+
+    def seed_concluded(self, summary: Mapping[str, Any]) -> None:
+        """Told what the seed came to; Ctrl-C may have ended it early, as ``finished`` in the summary says."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +184,16 @@ class SeedRun(Caretaker):
         try:
             self._due.timed(lambda: self.folder.snapshots.save(state))
         except OSError as error:
-            self.watcher.notice(f"warning: the state could not be saved, the one before is kept: {error}")
+            self.watcher.notice(
+                f"warning: seed {self.seed}: the state could not be saved, the one before is kept: {error}"
+            )
             return False
         self._saved_at = here
         return True
 
     def _save_stopped(self) -> None:
         if self.signals.torn:
-            self.watcher.notice("Stopped within a step: the state saved before is kept.")
+            self.watcher.notice(f"seed {self.seed}: stopped within a step, the state saved before is kept")
             return
         with suppress(NotFiniteError):  # then the state before it is the one to go on from
             if self.save() and self._saved_at != (0, 0):
@@ -207,6 +219,24 @@ class SeedRun(Caretaker):
     def _place(self) -> str:
         done, batches = len(self.epochs), self.state.tally.batches
         return f"batch {batches} of epoch {done + 1}" if batches else f"epoch {done}"
+
+
+def train_seed(run: SeedRun, watcher: SeedWatcher) -> None:
+    """Train a seed from where it is, and sum it up; after Ctrl-C, too, with the epochs that it has.
+
+    Raises:
+        RunError, KeyboardInterrupt, Terminated: as :meth:`SeedRun.train`.
+    """
+    try:
+        watcher.seed_resumed(run.seed, run.epochs)
+        run.train()
+    except KeyboardInterrupt:
+        if run.epochs:
+            with run.signals.held():  # the epochs are there: they must not be lost for want of a few seconds
+                watcher.seed_concluded(run.conclude(finished=False))
+        raise
+    with run.signals.held():
+        watcher.seed_concluded(run.conclude(finished=True))
 
 
 class Replay(SeedRun):

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 
-from ercframe.cores import usable_cores
+from ercframe.cores import share_of_cores
 from ercframe.signals import INTERRUPTED, PREEMPTED
 
 
@@ -60,7 +60,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 def _set_defaults(processes: int) -> None:
     """Divide the cores, keep what the processes tell each other on this machine, and give them time to save their
     state after a signal, unless somebody has decided otherwise."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(share_of_cores(processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "120")  # seconds; read by PyTorch 2.13, 30 before
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

@@ -20,12 +20,12 @@ from ercframe.training.epoch import Epoch
 
 
 class ConsoleReporter:
-    """Prints to ``console``; a bar with the time that is left where it is a terminal."""
+    """Prints to ``console``; where it is a terminal, a bar with the time that is left for each seed that trains."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.bar: Progress | None = None
-        self.task: TaskID | None = None
+        self.bars: Progress | None = None
+        self.tasks: dict[int, TaskID] = {}
 
     def started(self, experiment: Experiment, folder: RunFolder, parameters: int, warnings: list[str]) -> None:
         """Say what is about to be trained, on what, and where the results go."""
@@ -44,7 +44,35 @@ class ConsoleReporter:
         """Open a bar for the seed."""
         if not self.console.is_terminal:
             return
-        self.bar = Progress(
+        if self.bars is None:
+            self.bars = self._bars()
+            self.bars.start()
+        self.tasks[seed] = self.bars.add_task("", total=epochs, seed=seed, note="")
+
+    def epoch_done(self, seed: int, epoch: Epoch, is_best: bool) -> None:
+        """Advance the bar, or print a line."""
+        scores = {"dev": epoch.dev, "test": epoch.test}
+        words = [f"{name} wF1 {100 * found.weighted_f1:.2f}" for name, found in scores.items() if found]
+        note = "  ".join([f"loss {epoch.loss:.3f}", *words, *(["best"] if is_best else [])])
+        if self.bars is not None:
+            self.bars.update(self.tasks[seed], completed=epoch.number, note=note)
+        else:
+            self._say(f"seed {seed}  epoch {epoch.number:>3}  {note}  {epoch.seconds:.1f} s")
+
+    def seed_done(self, seed: int) -> None:
+        """Close the bar."""
+        if self.bars is not None:
+            self.bars.remove_task(self.tasks.pop(seed))
+            if not self.tasks:
+                self.bars.stop()
+                self.bars = None
+
+    def notice(self, text: str) -> None:
+        """Print a line."""
+        self._say(text)
+
+    def _bars(self) -> Progress:
+        return Progress(
             TextColumn("seed {task.fields[seed]}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
@@ -54,28 +82,6 @@ class ConsoleReporter:
             console=self.console,
             transient=True,
         )
-        self.bar.start()
-        self.task = self.bar.add_task("", total=epochs, seed=seed, note="")
-
-    def epoch_done(self, seed: int, epoch: Epoch, is_best: bool) -> None:
-        """Advance the bar, or print a line."""
-        scores = {"dev": epoch.dev, "test": epoch.test}
-        words = [f"{name} wF1 {100 * found.weighted_f1:.2f}" for name, found in scores.items() if found]
-        note = "  ".join([f"loss {epoch.loss:.3f}", *words, *(["best"] if is_best else [])])
-        if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=epoch.number, note=note)
-        else:
-            self._say(f"seed {seed}  epoch {epoch.number:>3}  {note}  {epoch.seconds:.1f} s")
-
-    def seed_done(self, seed: int) -> None:
-        """Close the bar."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
-
-    def notice(self, text: str) -> None:
-        """Print a line."""
-        self._say(text)
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

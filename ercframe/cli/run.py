@@ -59,6 +59,15 @@ def run(
             "CUDA.",
         ),
     ] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="Train N seeds at a time on one device, each in a process of its own, which shares cores and memory.",
+        ),
+    ] = 1,
 ) -> int:
     """Train and evaluate a recipe over its seeds.
 
@@ -69,6 +78,8 @@ def run(
 
     if anomaly and (nproc > 1 or started_by_launcher()):
         raise InputError("--anomaly looks at one process: leave out --nproc, and start it without torchrun")
+    if jobs > 1 and (nproc > 1 or anomaly or started_by_launcher()):
+        raise InputError("--jobs trains whole seeds: leave out --nproc and --anomaly, and start it without torchrun")
     if nproc > 1 and not started_by_launcher():
         from ercframe.cli.launch import launch
 
@@ -77,15 +88,22 @@ def run(
     with joined() as ranks:
         if resume:
             _require_nothing_else("--resume", unwanted | {"--anomaly": anomaly})
-            return _go_on(Path(recipe), ranks)
+            return _go_on(Path(recipe), ranks, jobs)
         if anomaly and _recipe_of(recipe) != recipe:
             _require_nothing_else("--anomaly", unwanted)
             return _replay(Path(recipe))
-        return _begin(_recipe_of(recipe), overrides or [], demo, plugin or [], out, anomaly, ranks)
+        return _begin(_recipe_of(recipe), overrides or [], demo, plugin or [], out, anomaly, ranks, jobs)
 
 
 def _begin(
-    recipe: str, overrides: list[str], demo: bool, plugins: list[Path], out: Path, anomaly: bool, ranks: Ranks
+    recipe: str,
+    overrides: list[str],
+    demo: bool,
+    plugins: list[Path],
+    out: Path,
+    anomaly: bool,
+    ranks: Ranks,
+    jobs: int,
 ) -> int:
     from ercframe import recipes
     from ercframe.build import assemble
@@ -103,14 +121,15 @@ def _begin(
     if not ranks.is_first:
         return _code(follow(experiment, ranks))
     step = AnomalyStep if anomaly else Step
-    code = _end(console, errors, ranks, *execute(experiment, out, ConsoleReporter(console), step, ranks))
+    ended = execute(experiment, out, ConsoleReporter(console), step, ranks, jobs)
+    code = _end(console, errors, ranks, jobs, *ended)
     if demo and loaded.recipe.data_help:
         help_text = f"\nTo train on the real corpus:\n{loaded.recipe.data_help}"
         console.print(help_text, markup=False, highlight=False, soft_wrap=True)
     return code
 
 
-def _go_on(folder: Path, ranks: Ranks) -> int:
+def _go_on(folder: Path, ranks: Ranks, jobs: int) -> int:
     from ercframe.cli.progress import ConsoleReporter
     from ercframe.execute import resume
     from ercframe.following import follow_resumed
@@ -118,7 +137,7 @@ def _go_on(folder: Path, ranks: Ranks) -> int:
     console, errors = _consoles(ranks)
     if not ranks.is_first:
         return _code(follow_resumed(folder, ranks))
-    return _end(console, errors, ranks, *resume(folder, ConsoleReporter(console), ranks))
+    return _end(console, errors, ranks, jobs, *resume(folder, ConsoleReporter(console), ranks, jobs))
 
 
 def _replay(folder: Path) -> NoReturn:
@@ -148,10 +167,10 @@ def _require_nothing_else(option: str, given: dict[str, Any]) -> None:
         )
 
 
-def _end(console: Console, errors: Console, ranks: Ranks, folder: RunFolder, summary: dict[str, Any]) -> int:
+def _end(console: Console, errors: Console, ranks: Ranks, jobs: int, folder: RunFolder, summary: dict[str, Any]) -> int:
     """Show the result; the exit code."""
-    from ercframe.execute import resume_command
     from ercframe.report import result_table
+    from ercframe.stopped import resume_command
 
     if summary["seeds"]:
         console.print(result_table(summary))
@@ -165,9 +184,9 @@ def _end(console: Console, errors: Console, ranks: Ranks, folder: RunFolder, sum
             if summary["seeds"]
             else "Interrupted before the end of the first epoch: there is no result."
         )
-        errors.print(f"{told}\nTo go on: {resume_command(folder, ranks)}", markup=False)
+        errors.print(f"{told}\nTo go on: {resume_command(folder, ranks, jobs)}", markup=False)
     if summary["status"] == "preempted":
-        errors.print(f"Stopped by SIGTERM.\nTo go on: {resume_command(folder, ranks)}", markup=False)
+        errors.print(f"Stopped by SIGTERM.\nTo go on: {resume_command(folder, ranks, jobs)}", markup=False)
     return _code(summary["status"])
 
 

@@ -17,7 +17,7 @@ from ercframe.tensors import Stream
 from ercframe.testing import example_dataset
 from ercframe.testing.scenes import Scene, scenes
 from ercframe.testing.trial import TRIALS, Trial
-from ercframe.training.device import one_thread
+from ercframe.training.device import threads
 
 BEFORE = {"fusion": "encoder", "classifier": "fusion", "loss": "fusion"}
 """Whose promises a component of a kind is built on."""
@@ -188,7 +188,7 @@ def _gradients(component: type[Component], settings: Mapping[str, object], scene
     constructor: Any = component
     try:
         trial: Trial = TRIALS[component.kind](constructor, component.Config(**settings), scene)
-        with one_thread():  # others do not survive the fork of a parallel build
+        with threads(1):  # others do not survive the fork of a parallel build
             part, batch = trial.build(), trial.batch(holes=False)
             _, gradients = trial.with_gradients(part, batch)
         names = trial.inputs(batch)

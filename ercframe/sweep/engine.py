@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ercframe.child import start_child
 from ercframe.cores import usable_cores
 from ercframe.signals import INTERRUPTED, PREEMPTED
 
@@ -85,20 +85,11 @@ class Engine(Protocol):
 
 
 def start(task: Task, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a task's process, which ends when its standard input is closed, and so when this process ends.
-
-    It gets a session of its own, so that a Ctrl-C on the terminal comes to this process alone. As with ``ercframe``
-    itself, no module of the current directory is imported.
-    """
+    """Start a task's process, which ends when its standard input is closed, and so when this process ends."""
     threads = {} if task.threads is None else {"OMP_NUM_THREADS": str(task.threads)}
     with task.log.open("ab") as out, errors_of(task).open("wb") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "ercframe.sweep.worker", *task.arguments],
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=errors,
-            env={**environment, **threads},
-            start_new_session=True,
+        return start_child(
+            "ercframe.sweep.worker", *task.arguments, stdout=out, stderr=errors, environment={**environment, **threads}
         )
 
 

@@ -17,7 +17,7 @@ from ercframe import recipes
 from ercframe.build import Experiment, assemble
 from ercframe.components import Component
 from ercframe.evaluate import score
-from ercframe.training.device import one_thread
+from ercframe.training.device import threads
 from ercframe.training.loop import fit
 from ercframe.training.state import new_state
 
@@ -147,7 +147,7 @@ def learn(
             slots = {**RECIPE, "modalities": list(modalities), kind: _slot(kind, slot)}
             experiment = _experiment(slots, [*overrides, *changes], plugin_files)
             # These models are too small for a second thread to help, and sums do not depend on how many there are then.
-            with one_thread():
+            with threads(1):
                 seeds = experiment.loaded.recipe.protocol.seed_list()
                 accuracy[name] = tuple(_trained(experiment, seed) for seed in seeds)
         facts = experiment.info.facts  # of the modalities that this corpus has

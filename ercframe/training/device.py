@@ -77,10 +77,10 @@ def deterministic(wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """A block in which PyTorch computes on one core of the host."""
+def threads(number: int) -> Iterator[None]:
+    """A block in which PyTorch computes on so many cores of the host."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:

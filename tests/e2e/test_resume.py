@@ -383,5 +383,5 @@ def test_a_full_disk_does_not_stop_the_training(recipe, undisturbed, tmp_path, c
     monkeypatch.setattr(snapshots, "_write", full)
     assert run_app(["run", str(recipe), "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "warning: the state could not be saved, the one before is kept: [Errno 28] No space left" in shown
+    assert "warning: seed 0: the state could not be saved, the one before is kept: [Errno 28] No space left" in shown
     assert contents(run_in(tmp_path)) == contents(undisturbed)

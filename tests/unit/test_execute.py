@@ -13,6 +13,7 @@ from safetensors import safe_open
 from ercframe import RunError, evaluate, execute, recipes, seed_run, tensor_files
 from ercframe.build import assemble
 from ercframe.runs import RunFolder
+from ercframe.stopped import resume_command
 
 TINY = {
     "modalities": ["text", "audio"],
@@ -163,4 +164,4 @@ def test_a_state_past_the_epoch_that_diverged_is_not_taken_for_a_new_run(experim
 
 
 def test_the_command_to_go_on_can_be_typed(tmp_path):
-    assert execute.resume_command(RunFolder(Path("my runs/one"))) == "ercframe run 'my runs/one' --resume"
+    assert resume_command(RunFolder(Path("my runs/one"))) == "ercframe run 'my runs/one' --resume"
