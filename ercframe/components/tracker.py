@@ -29,7 +29,7 @@ class Tracker(Component):
 
     @abstractmethod
     def logged(self, seed: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Told after each epoch, from 1, of each seed; the seeds come one after the other."""
+        """Told after each epoch, from 1, of each seed; those of several seeds may come mixed."""
 
     @abstractmethod
     def concluded(self, seed: int, metrics: Mapping[str, float]) -> None:

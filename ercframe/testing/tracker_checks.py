@@ -48,17 +48,20 @@ class TrackerTrial:
 
 
 def a_run_is_followed(trial: TrackerTrial) -> None:
-    """A run of two seeds must be followed to its end, whatever its labels are called.
+    """A run of two seeds must be followed to its end, whatever its labels are called and also where seeds come mixed.
 
-    Labels are part of the names of metrics, and a corpus may call them what it likes.
+    Labels are part of the names of metrics, and a corpus may call them what it likes. Seeds may train side by side.
     """
-    with trial.run() as run:
-        tracker = trial.build()
-        tracker.started(run)
-        for seed in (0, 7):
-            _tell_of_epochs(tracker, seed, 3)
-            tracker.concluded(seed, _result(3))
-        tracker.finished("finished", _over_seeds())
+    for turns in ((0, 0, 0, 7, 7, 7), (0, 7, 7, 0, 7, 0)):
+        with trial.run() as run:
+            tracker = trial.build()
+            tracker.started(run)
+            for i, seed in enumerate(turns):
+                epoch = turns[: i + 1].count(seed)
+                tracker.logged(seed, epoch, _metrics(epoch))
+                if epoch == turns.count(seed):
+                    tracker.concluded(seed, _result(epoch))
+            tracker.finished("finished", _over_seeds())
 
 
 def any_end_is_accepted(trial: TrackerTrial) -> None:
