@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ercframe import recipes
-from ercframe.comparison.finished import FinishedRun, flattened
-from ercframe.comparison.naming import outermost_missing, written
+from ercframe.comparison.finished import FinishedRun
+from ercframe.comparison.naming import flattened, outermost_missing, written
 from ercframe.errors import InputError
 from ercframe.recipes.files import installed_folder, installed_names
 from ercframe.recipes.resolved import plain

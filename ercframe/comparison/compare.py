@@ -10,6 +10,7 @@ import numpy as np
 import ercframe
 from ercframe.comparison.comparable import require_comparable
 from ercframe.comparison.finished import FinishedRun
+from ercframe.comparison.naming import Called
 from ercframe.comparison.naming import names as names_of
 from ercframe.comparison.versus import Test, tested
 from ercframe.statistics.bootstrap import LEVEL, RESAMPLES, bootstrap, percentile_interval
@@ -59,7 +60,9 @@ def compare(
     Raises:
         InputError: they cannot be compared; says why of each.
     """
-    called = list(names) if names is not None else names_of(runs)
+    if names is None:
+        names = names_of([Called(run.summary["recipe"], run.recipe, run.path) for run in runs])
+    called = list(names)
     require_comparable(runs, called, baseline, other_data)
     of = "accuracy" if test == "mcnemar" else metric
     entries = [_entry(run, name, draw_seeds) for run, name in zip(runs, called, strict=True)]

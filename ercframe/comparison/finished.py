@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,12 +122,3 @@ def _read(path: Path, read: Any) -> Any:
 
 def _plain_yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def flattened(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """The settings of a resolved recipe by their dotted keys; lists are values."""
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from flattened(inner, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value

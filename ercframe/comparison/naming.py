@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-from ercframe.comparison.finished import FinishedRun, flattened
 
 _UNTOLD = (
     "name",
@@ -22,7 +22,22 @@ _UNTOLD = (
 """Settings that do not make a run another experiment."""
 
 
-def names(runs: Sequence[FinishedRun]) -> list[str]:
+@dataclass(frozen=True)
+class Called:
+    """What a run may be called after.
+
+    Attributes:
+        recipe: name of its recipe.
+        settings: the resolved recipe, as plain values.
+        path: its folder.
+    """
+
+    recipe: str
+    settings: Mapping[str, Any]
+    path: Path
+
+
+def names(runs: Sequence[Called]) -> list[str]:
     """A name for each run, all different: the recipe's and, where it does not do, the settings that differ.
 
     Of the runs of one recipe, the settings of the first are what the others' are told against; runs that do not
@@ -31,20 +46,30 @@ def names(runs: Sequence[FinishedRun]) -> list[str]:
     first: dict[str, Mapping[str, Any]] = {}
     found = []
     for run in runs:
-        recipe, settings = run.summary["recipe"], dict(flattened(run.recipe))
-        base = first.setdefault(recipe, settings)
+        settings = dict(flattened(run.settings))
+        base = first.setdefault(run.recipe, settings)
         changed = [
             f"{key}={written(settings[key])}"
             for key in settings
             if not key.startswith(_UNTOLD) and settings[key] != base.get(key, _MISSING)
         ]
         gone = {outermost_missing(key, settings) for key in base if key not in settings and not key.startswith(_UNTOLD)}
-        found.append(", ".join([recipe, *changed, *(f"without {key}" for key in sorted(gone))]))
+        found.append(", ".join([run.recipe, *changed, *(f"without {key}" for key in sorted(gone))]))
     times = Counter(found)
-    return [name if times[name] == 1 else f"{name} ({run.path.name})" for name, run in zip(found, runs, strict=True)]
+    folders = [run.path.resolve().name for run in runs]
+    return [name if times[name] == 1 else f"{name} ({folder})" for name, folder in zip(found, folders, strict=True)]
 
 
 _MISSING = object()
+
+
+def flattened(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of a resolved recipe by their dotted keys; lists are values."""
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from flattened(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
 
 
 def outermost_missing(key: str, settings: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ercframe.comparison.naming import Called, names
 from ercframe.report.material import RunMaterial, blaming
 from ercframe.report.measures import scored_turns
 from ercframe.report.page import Section
@@ -90,7 +91,7 @@ def page_of_several(runs: Sequence[RunMaterial]) -> Page:
         InputError: something in a run folder is not as a run writes it.
     """
     compared = []
-    for run, name in zip(runs, _names(runs), strict=True):
+    for run, name in zip(runs, names([Called(run.name, run.settings, run.path) for run in runs]), strict=True):
         with blaming(run.path):
             compared.append(Compared(run, name, scored_turns(run)))
     generated = any(run.generated for run in runs)
@@ -130,12 +131,3 @@ def _notes(run: RunMaterial) -> Iterator[str]:
     if run.status != "finished":
         done = sum(bool(seed.entry and seed.entry.get("finished", True)) for seed in run.seeds)
         yield f"The run is not finished: {run.status}, with {done} finished seeds."
-
-
-def _names(runs: Sequence[RunMaterial]) -> list[str]:
-    """The recipes' names, with the folders' where two are the same."""
-    names = [run.name for run in runs]
-    return [
-        f"{name} {run.path.resolve().name}" if names.count(name) > 1 else name
-        for name, run in zip(names, runs, strict=True)
-    ]

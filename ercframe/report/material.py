@@ -109,13 +109,19 @@ class RunMaterial:
     @property
     def average(self) -> str | None:
         """Which average the scored weights are, ``ema`` or ``swa``; None where they are those of a step."""
-        try:
-            found: Any = yaml.safe_load(self.recipe)
-        except yaml.YAMLError:  # it is shown as it is
-            return None
+        found: Any = self.settings
         for key in ("trainer", "average", "name"):
             found = found.get(key) if isinstance(found, dict) else None
         return str(found) if found else None
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The recipe as plain values; nothing where it is damaged, and its text is shown as it is."""
+        try:
+            found = yaml.safe_load(self.recipe)
+        except yaml.YAMLError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def labels(self) -> Sequence[str]:

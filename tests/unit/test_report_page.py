@@ -382,7 +382,16 @@ def test_runs_that_were_not_scored_on_the_same_turns_are_told(run, tmp_path):
     text = Page(out.read_text()).text
     assert "their scores must not be compared" in text
     assert "Not all epochs were chosen in the same way" in text
-    assert "tiny run" in text
+    assert "tiny (run)" in text
+
+
+def test_runs_of_one_recipe_are_called_after_what_differs(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "wider")
+    path = other / "recipe.yaml"
+    path.write_text(path.read_text().replace("width: 4", "width: 8"))
+    out = tmp_path / "page.html"
+    assert run_app(["report", str(run), str(other), "--out", str(out)]) == 0
+    assert "tiny, encoder.width=8" in Page(out.read_text()).text
 
 
 def test_choices_for_one_run_are_refused_for_several(run, capsys):
