@@ -22,7 +22,7 @@ from ercframe.testing.verdicts import NotApplicableError
 
 Check = Callable[..., None]
 
-CONTRACT_VERSION = "1.1"
+CONTRACT_VERSION = "1.2"
 """Version of the contract: what the checks of this module ask for, all together."""
 
 EVERY_COMPONENT: tuple[Check, ...] = (
@@ -44,6 +44,7 @@ EVERY_PART: tuple[Check, ...] = (
     gradients.ranks_add_up,
     portability.dtype_is_followed,
     portability.device_is_followed,
+    portability.host_does_not_wait,
     portability.autocast_stays_finite,
     repetition.inputs_are_not_changed,
     repetition.results_repeat,

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import torch
 
+from ercframe.blame import blame
 from ercframe.tensors import Batch
+from ercframe.testing.pretended_gpu import GPU, no_waiting, pretended_gpu
 from ercframe.testing.trial import Trial
 from ercframe.testing.verdicts import ContractError, require, require_finite, require_same
 
@@ -38,6 +40,25 @@ def device_is_followed(trial: Trial) -> None:
         raise ContractError(f"the input's device must be followed (got {type(error).__name__}: {error})") from error
     elsewhere = {name: str(x.device) for name, x in outputs.items() if x.device.type != "meta"}
     require(not elsewhere, f"outputs must be on the input's device (got {elsewhere})")
+
+
+def host_does_not_wait(trial: Trial) -> None:
+    """Forward and backward must give a GPU nothing that the host has to wait for.
+
+    A GPU works while Python runs ahead of it. Copying a list to it in ``forward``, indexing with one, or reading a
+    value waits until it is idle, in every step. Tried in training on tensors that say they are on a GPU and hold no
+    values. What is known beforehand belongs in a buffer, or comes with the batch.
+    """
+    part, batch, inputs = trial.build().train(), trial.batch(), trial.inputs(trial.batch())
+    try:
+        with pretended_gpu():
+            part, batch = part.to(GPU), batch.to(GPU)
+            inputs = {name: x.to(GPU).requires_grad_() for name, x in inputs.items()}
+            with no_waiting():
+                outputs = trial.outputs(part, inputs, batch)
+                torch.stack([x.sum() for x in outputs.values()]).sum().backward()  # type: ignore[no-untyped-call]
+    except (RuntimeError, NotImplementedError) as error:
+        raise ContractError(f"nothing may wait for the GPU (got {blame(error)})") from error
 
 
 def autocast_stays_finite(trial: Trial) -> None:

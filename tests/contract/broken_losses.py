@@ -105,9 +105,8 @@ class TakesMinusOneForAnEmotion(SoundLoss):
     breaks = {"only_scored_rows_count", "nothing_scored_is_an_attached_zero"}
 
     def forward(self, output, batch):
-        log_p_N = at_least_float32(output.decision.logits).log_softmax(-1)[
-            torch.arange(len(batch.labels)), batch.labels
-        ]
+        row_N = torch.arange(len(batch.labels), device=batch.labels.device)
+        log_p_N = at_least_float32(output.decision.logits).log_softmax(-1)[row_N, batch.labels]
         return {"nll": Term(-log_p_N.sum(), log_p_N.new_full((), len(log_p_N)))}
 
     def counts(self, batch):

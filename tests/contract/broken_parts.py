@@ -275,7 +275,7 @@ class CastsToFloat32(SoundClassifier):
 
 
 class LeavesATensorOnTheHost(SoundClassifier):
-    breaks = {"device_is_followed"}
+    breaks = {"device_is_followed", "host_does_not_wait"}
 
     def forward(self, fused, context):
         logits = super().forward(fused, context).logits
@@ -285,10 +285,52 @@ class LeavesATensorOnTheHost(SoundClassifier):
 class WaitsForAValue(SoundEncoder):
     """As comparing tensors to tell self-attention from cross-attention does."""
 
-    breaks = {"device_is_followed"}
+    breaks = {"device_is_followed", "host_does_not_wait"}
 
     def spoil(self, x_ND, context):
         return x_ND if x_ND.equal(x_ND) else -x_ND
+
+
+class CopiesAListInEveryStep(SoundClassifier):
+    breaks = {"host_does_not_wait"}
+
+    def forward(self, fused, context):
+        logits = super().forward(fused, context).logits
+        return Decision(logits * logits.new_tensor([0.5] * logits.shape[-1]))
+
+
+class CopiesATensorInEveryStep(SoundClassifier):
+    breaks = {"host_does_not_wait"}
+
+    def forward(self, fused, context):
+        logits = super().forward(fused, context).logits
+        return Decision(logits * torch.full(logits.shape[1:], 0.5, dtype=logits.dtype).to(logits.device))
+
+
+class IndexesWithAList(SoundClassifier):
+    breaks = {"host_does_not_wait"}
+
+    def forward(self, fused, context):
+        logits = super().forward(fused, context).logits
+        return Decision(logits[:, list(range(logits.shape[-1]))])
+
+
+class _Logged(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient.sum().item()
+        return gradient
+
+
+class WaitsInBackward(SoundClassifier):
+    breaks = {"host_does_not_wait"}
+
+    def forward(self, fused, context):
+        return Decision(_Logged.apply(super().forward(fused, context).logits))
 
 
 class DividesByANorm(SoundEncoder):

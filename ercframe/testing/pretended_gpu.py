@@ -1,0 +1,129 @@
+"""Tensors without values that say they are on a GPU: what would make a host wait for one fails at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+GPU = torch.device("cuda", 0)
+"""What tensors on the device ``meta`` say of themselves inside of :func:`pretended_gpu`."""
+
+
+@contextmanager
+def pretended_gpu() -> Iterator[None]:
+    """A block in which the device ``cuda`` takes tensors, with and without a GPU, but holds no values.
+
+    They are on PyTorch's device ``meta``, which computes shapes and dtypes, forward and backward, and has no value to
+    read: ``.item()``, ``.tolist()``, ``if x.any()`` and ``nonzero`` raise there what is told as a wait on a GPU. Code
+    that asks for the device of a tensor is told ``cuda:0``, so it goes the way that it goes on a GPU.
+
+    Not found are faults of values, of memory and of kernels. Autocast has no effect on ``meta``.
+    """
+    cudnn = torch.backends.cudnn
+    before, cudnn.enabled = cudnn.enabled, False  # it would look for the library, and warn where there is none
+    try:
+        with _SaysCuda():
+            yield
+    finally:
+        cudnn.enabled = before
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    """A block, inside of :func:`pretended_gpu`, in which nothing may make the host wait until the GPU is idle.
+
+    Raises:
+        RuntimeError: values go between host and GPU without ``non_blocking=True``: in a copy, in an operation on
+            tensors of both, in ``torch.tensor(…, device=…)`` or in an index that is a list.
+    """
+    with _NoValuesFromPython(), _NoCopies():  # type: ignore[no-untyped-call]
+        yield
+
+
+class _SaysCuda(TorchFunctionMode):
+    """Turns ``cuda`` into ``meta`` on the way in, and ``meta`` into ``cuda:0`` where a tensor is asked."""
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func == Tensor.device.__get__:
+            device = func(*args)
+            return GPU if device.type == "meta" else device
+        if func == Tensor.is_cuda.__get__:  # type: ignore[attr-defined]
+            return bool(args[0].is_meta)
+        if func is Tensor.pin_memory:  # needs a driver
+            return args[0]
+        if func is Tensor.cuda:
+            return args[0].to("meta")
+        return func(*tree_map(_hidden, tuple(args)), **tree_map(_hidden, dict(kwargs or {})))
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, torch.device):
+        return torch.device("meta") if value.type == "cuda" else value
+    return "meta" if isinstance(value, str) and re.fullmatch(r"cuda(:\d+)?", value) else value
+
+
+class _NoValuesFromPython(TorchFunctionMode):
+    """Raises where numbers of Python become a tensor on the GPU, which on ``meta`` leaves no trace."""
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if func in _MAKE_FROM_NUMBERS and made.is_cuda and not any(isinstance(x, Tensor) for x in args[-1:]):
+            raise RuntimeError(f"{func.__name__} makes the host wait: it copies numbers to the device")
+        if func in _INDEX and args[0].is_cuda and any(isinstance(x, list) for x in _axes(args[1])):
+            raise RuntimeError("an index that is a list makes the host wait: it is copied to the device")
+        return made
+
+
+_MAKE_FROM_NUMBERS = (torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor)
+_INDEX = (Tensor.__getitem__, Tensor.__setitem__)
+
+
+def _axes(index: object) -> tuple[object, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+class _NoCopies(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Raises where an operation takes or gives tensors of two devices."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        given = _tensors((args, kwargs))
+        # A single number from the host travels with the call of a kernel.
+        taken = [x for x in given if x.dim() or len(given) == 1]
+        devices = {x.device.type for x in [*taken, *_tensors(made)]}
+        if len(devices) > 1 and not _is_free(func, args, kwargs or {}):
+            shapes = ", ".join(str(tuple(x.shape)) for x in given)
+            raise RuntimeError(f"{func} makes the host wait: it moves values between host and device (shapes {shapes})")
+        return made
+
+
+_aten = torch.ops.aten
+_READ_SIZES_ON_THE_HOST = (_aten.lstm.data, _aten.gru.data, _aten.rnn_tanh.data, _aten.rnn_relu.data)
+"""Recurrent layers over a ``PackedSequence``, whose batch sizes belong on the host."""
+
+
+def _is_free(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether it is a copy that is told not to wait, or an operation that needs a tensor on the host."""
+    if func in _READ_SIZES_ON_THE_HOST:
+        return True
+    if func is _aten.copy_.default:
+        return bool(kwargs.get("non_blocking", len(args) > 2 and args[2]))
+    return bool(kwargs.get("non_blocking"))
+
+
+def _tensors(value: object) -> list[Tensor]:
+    return [x for x in tree_leaves(value) if isinstance(x, Tensor)]
