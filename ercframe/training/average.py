@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import torch
+from torch import nn
 
 from ercframe.model import Learner
 from ercframe.nn import Frozen
@@ -37,6 +38,9 @@ class Average:
         self.settings, self.count = settings, 0
         shared = {id(part.module): part.module for part in learner.modules() if isinstance(part, Frozen)}
         self.learner = copy.deepcopy(learner, shared).requires_grad_(False)
+        for module in self.learner.modules():
+            if isinstance(module, nn.RNNBase):
+                module.flatten_parameters()  # a copy's lie apart; cuDNN would gather them, and warn, in each call
         parameters = {name for name, _ in learner.named_parameters()}
         self._buffers = [name for name in learner.state_dict() if name not in parameters]
 

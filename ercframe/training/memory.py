@@ -10,8 +10,13 @@ import torch
 from ercframe.errors import RunError
 from ercframe.recipes import Recipe
 
-_HOST = "DefaultCPUAllocator: can't allocate memory"
-"""How PyTorch says on the host what on a device is an error of its own."""
+_TEXTS = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""How PyTorch says it where it has no error of its own for it: on the host, in CUDA's driver and in its libraries."""
 
 
 @contextmanager
@@ -24,7 +29,8 @@ def memory_explained(recipe: Recipe) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and _HOST not in str(error):
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in _TEXTS)
+        if not known:
             raise
         cause = (str(error).splitlines() or ["MemoryError"])[0]
         raise RunError(

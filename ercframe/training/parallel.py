@@ -85,11 +85,11 @@ class ParallelStep(Step):
         """As in :class:`Step`, over all ranks."""
         if len(batches) == 1:
             return None
-        own = torch.zeros(())
+        own = torch.zeros((), device=batches[0].labels.device)
         for batch in batches:
             found = self.learner.objective.counts(batch)
             counted = 0.0 if isinstance(batch, Share) and batch.stands_in else 1.0
-            own = own.to(batch.labels.device) + counted * torch.stack(list(found.values()))
+            own = own + counted * torch.stack(list(found.values()))
         return dict(zip(found, self.ranks.sum(own).unbind(), strict=True))
 
     def forward_backward(self, batch: Batch, counts: Mapping[str, Tensor] | None = None) -> Mapping[str, Term]:

@@ -124,6 +124,15 @@ def test_buffers_are_copied_and_frozen_networks_shared():
     assert not made.weight.requires_grad
 
 
+def test_recurrent_weights_of_the_copy_lie_together_as_cudnn_wants_them(monkeypatch):
+    flattened = []
+    monkeypatch.setattr(nn.LSTM, "flatten_parameters", lambda lstm: flattened.append(lstm))
+    learner = nn.Sequential(nn.LSTM(2, 3))
+    flattened.clear()
+    average = Average(AverageSettings(name="ema"), learner)
+    assert flattened == [average.learner[0]]
+
+
 def test_a_step_that_moved_nothing_is_not_averaged():
     parts = Parts()
     average = Average(AverageSettings(name="ema"), parts)

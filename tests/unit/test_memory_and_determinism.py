@@ -29,7 +29,17 @@ def fill_python():
     raise MemoryError
 
 
-@pytest.mark.parametrize("fill", [allocate_too_much, fill_the_gpu, fill_python])
+def leave_no_room_for_cublas():
+    raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+
+def find_the_gpu_full_of_others():
+    raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported")
+
+
+@pytest.mark.parametrize(
+    "fill", [allocate_too_much, fill_the_gpu, fill_python, leave_no_room_for_cublas, find_the_gpu_full_of_others]
+)
 def test_out_of_memory_says_what_to_change(fill):
     expected = pytest.raises(RunError, match=r"enough memory to train 'mine' \(got: .+\)\nWhat needs less")
     with expected as told, memory_explained(RECIPE):
