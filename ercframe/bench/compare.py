@@ -91,6 +91,7 @@ def _summary(turns: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> di
         "utterances_per_second": _spread(speeds),
         "step_seconds": {part: median(step[part] for step in every) for part in PARTS},
         "step_processor_seconds": median(step["processor"] for step in every),
+        "step_operations": facts["operations"],
         "step_utterances": median(step["utterances"] for step in every),
         "peak_bytes": facts["peak_bytes"],
         "flops_per_utterance": facts["flops_per_utterance"],

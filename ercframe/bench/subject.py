@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ercframe.build import Experiment
 from ercframe.components import Yardstick
 from ercframe.data.dialogue import Dialogue, collate
-from ercframe.training.batches import orders
+from ercframe.training.batches import on_device, orders
 from ercframe.training.precision import Precision
 from ercframe.training.state import new_learner, new_state
 from ercframe.training.step import Step
@@ -56,7 +56,7 @@ def packed(experiment: Experiment, device: torch.device) -> Subject:
 def of_step(step: Step, device: torch.device) -> Subject:
     """A training step in its parts."""
     return Subject(
-        lambda dialogues: collate(dialogues).to(device, non_blocking=True),
+        lambda dialogues: on_device(collate(dialogues), device),
         lambda batch: step.forward(batch)[1],
         step.backward,
         step.update,
@@ -129,12 +129,13 @@ def matmul_rate(precision: Precision, device: torch.device, seconds: float = 0.3
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision.name, torch.float32)
     x, w = torch.randn(2048, 1024, device=device, dtype=dtype), torch.randn(1024, 1024, device=device, dtype=dtype)
     best, end = float("inf"), time.perf_counter() + seconds
+    products = 200 if device.type == "cuda" else 4  # a wait for a GPU takes as long as several products
     with precision.matmuls():
         while time.perf_counter() < end:
             start = _now(device)
-            for _ in range(4):
+            for _ in range(products):
                 x @ w.T
-            best = min(best, (_now(device) - start) / 4)
+            best = min(best, (_now(device) - start) / products)
     return 2 * 2048 * 1024 * 1024 / best
 
 

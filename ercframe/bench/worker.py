@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ercframe import recipes
+from ercframe.bench.operations import count_operations
 from ercframe.bench.subject import against, batches, count_flops, matmul_rate, packed, timed_step
 from ercframe.build import assemble
 from ercframe.errors import RunError
@@ -104,6 +105,7 @@ def _serve(connection: Connection, task: Task) -> None:
             if not steps:  # after the peak was read: counting and the products need memory of their own
                 dialogues = next(source)
                 facts |= {"flops_per_utterance": count_flops(subject, dialogues) / sum(map(len, dialogues))}
+                facts |= {"operations": count_operations(subject, dialogues)}
             connection.send({"steps": measured, "matmul_flops": matmul_rate(precision, device), **facts})
 
 

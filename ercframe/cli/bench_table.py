@@ -113,6 +113,7 @@ def _rows(epoch_utterances: int) -> dict[str, Callable[[Any], str]]:
         "epoch, s": lambda one: f"{epoch_utterances / one['utterances_per_second']['median']:.1f}",
         **parts,
         "processor time, s a step": lambda one: f"{one['step_processor_seconds']:.3f}",
+        "operations a step": lambda one: f"{sum(one['step_operations'].values()):,}",
         "memory, MiB": lambda one: f"{one['peak_bytes'] / 2**20:,.0f}",
         "GFLOP/s": lambda one: f"{one['flops_per_second'] / 1e9:,.0f}",
         "matrix products alone, GFLOP/s": lambda one: f"{one['matmul_flops_per_second'] / 1e9:,.0f}",

@@ -10,10 +10,12 @@ import torch
 from ercframe import InputError, recipes
 from ercframe.bench import growth, subject
 from ercframe.bench.compare import _ratios, _summary
+from ercframe.bench.operations import count_operations
 from ercframe.bench.worker import Task, started
 from ercframe.build import assemble
 from ercframe.cli.app import run_app
 from ercframe.report.growth_plot import draw_growth
+from ercframe.testing.pretended_gpu import GPU, pretended_gpu
 from ercframe.training.precision import Precision
 
 CPU = torch.device("cpu")
@@ -54,6 +56,25 @@ def test_flops_are_those_of_the_linear_maps_and_of_attention(experiment):
     assert maps * square < counted < 1.6 * maps * square
 
 
+def test_operations_are_those_that_compute():
+    x, y = torch.ones(3, 4), torch.ones(4, 2, requires_grad=True)
+
+    def forward(batch):
+        return (x @ y.view(4, 2)).t().sum()  # two computed, two views
+
+    one = subject.Subject(list, forward, lambda total: total.backward(), lambda: torch.empty(3).add_(1), int, None)
+    # Backward: a tensor of ones to start with and the product; its expansion and transposes are views.
+    assert count_operations(one, []) == {"forward": 2, "backward": 2, "optimizer": 1}
+
+
+def test_a_gpu_is_handed_fewer_operations(experiment):
+    dialogues = next(subject.batches(experiment))
+    with pretended_gpu():
+        on_gpu = count_operations(subject.packed(experiment, GPU), dialogues)
+    on_cpu = count_operations(subject.packed(experiment, CPU), dialogues)
+    assert on_gpu["forward"] + on_gpu["backward"] < on_cpu["forward"] + on_cpu["backward"]
+
+
 def test_the_yardstick_computes_the_padding_too():
     experiment = assemble(recipes.load("sdt_iemocap", SMALL, demo=True))
     dialogues = next(subject.batches(experiment))
@@ -81,7 +102,9 @@ def test_ratios_are_taken_round_by_round_with_and_without_the_optimizer():
 
 
 def test_a_summary_says_what_share_of_the_machine_is_used():
-    found = _summary([turn(0, 1, 2, 2)], {"flops_per_utterance": 100.0, "peak_bytes": 7, "precision": "bf16"})
+    facts = {"flops_per_utterance": 100.0, "peak_bytes": 7, "precision": "bf16", "operations": {"forward": 3}}
+    found = _summary([turn(0, 1, 2, 2)], facts)
+    assert found["step_operations"] == {"forward": 3}
     assert found["utterances_per_second"]["median"] == 2
     assert found["flops_per_second"] == 200
     assert found["share_of_matmul"] == 0.4
@@ -97,6 +120,7 @@ def test_a_worker_measures_in_a_process_of_its_own():
     assert facts["precision"] == "fp32"
     assert 50e6 < facts["peak_bytes"] < 20e9
     assert facts["flops_per_utterance"] > 0
+    assert min(facts["operations"].values()) > 0
 
 
 @pytest.mark.slow
