@@ -39,6 +39,14 @@ def _global_state() -> Iterator[None]:
     assert torch.is_grad_enabled(), "a test must restore gradient mode"
 
 
+@pytest.fixture(scope="module")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """For tests of what survives a process, not of what survives a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture
 def root() -> Path:
     """The repository."""

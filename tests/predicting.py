@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 
 import extracting
-import yaml
+import small_runs
 
-from ercframe import Bundle, recipes
-from ercframe.build import assemble
-from ercframe.execute import execute
+from ercframe import Bundle
 
 RECIPE = {
     "modalities": ["text", "centred", "audio"],
@@ -22,13 +20,6 @@ RECIPE = {
 }
 
 
-class Silent:
-    """Watches a run."""
-
-    def __getattr__(self, name):
-        return lambda *arguments: None
-
-
 def train(folder: Path, **changes) -> Path:
     """Extract three modalities into a bundle of 30 utterances, train on them, and return the run folder."""
     bundle = extracting.many(folder / "bundle", 30, folder / "media").path
@@ -36,8 +27,7 @@ def train(folder: Path, **changes) -> Path:
         media = folder / "media" if name == "bytes" else None
         extracting.run(extracting.order(folder, name, bundle, media=media))
     recipe = {**RECIPE, **changes, "dataset": {"type": "bundle", "path": str(bundle)}}
-    (folder / "small.yaml").write_text(yaml.safe_dump(recipe))
-    return execute(assemble(recipes.load(folder / "small.yaml")), folder / "runs", Silent())[0].path
+    return small_runs.train(folder, recipe, "small")
 
 
 def as_lines(bundle: Path, split: str = "test") -> list[dict]:

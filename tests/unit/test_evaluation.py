@@ -6,14 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
+import small_runs
 from small_corpus import bundle, edited
 
-from ercframe import recipes
-from ercframe.build import assemble
 from ercframe.calibration import fit_temperature, recorded
 from ercframe.cli.app import run_app
-from ercframe.execute import execute
 
 RECIPE = {
     "modalities": ["text", "audio"],
@@ -29,16 +26,8 @@ EMOTIONS = ("happy", "sad", "neutral", "angry")
 HEADLINE = ("weighted_f1", "accuracy", "macro_f1")
 
 
-class Silent:
-    """Watches a run."""
-
-    def __getattr__(self, name):
-        return lambda *arguments: None
-
-
 def train(folder, **changes):
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(RECIPE | changes))
-    return execute(assemble(recipes.load(folder / "tiny.yaml")), folder / "runs", Silent())[0].path
+    return small_runs.train(folder, RECIPE | changes)
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +51,6 @@ def refused(capsys, run, *arguments):
     return capsys.readouterr().err
 
 
-def edit(run, change):
-    summary = json.loads((run / "summary.json").read_text())
-    change(summary)
-    (run / "summary.json").write_text(json.dumps(summary))
-
-
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_with_nothing_changed_it_finds_what_the_run_recorded(run, split, capsys):
     evaluation = found(run, "--split", split)
@@ -79,7 +62,7 @@ def test_with_nothing_changed_it_finds_what_the_run_recorded(run, split, capsys)
 
 
 def test_scores_that_the_run_did_not_record_are_told(run, capsys):
-    edit(run, lambda summary: summary["seeds"][1]["selected"]["test"].update(accuracy=0.99))
+    small_runs.edit_summary(run, lambda summary: summary["seeds"][1]["selected"]["test"].update(accuracy=0.99))
     found(run)
     assert "the scores are not those that the run recorded" in capsys.readouterr().out
 
@@ -220,7 +203,7 @@ def test_a_run_that_is_not_finished(run, capsys):
         summary["status"] = "interrupted"
         summary["seeds"][1]["finished"] = False
 
-    edit(run, change)
+    small_runs.edit_summary(run, change)
     told = refused(capsys, run)
     assert f"the run in {run} must be finished (it is interrupted)" in told
     assert f"ercframe run {run} --resume" in told

@@ -6,14 +6,14 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import small_runs
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ercframe import Context, Decision, InputError, Layout, RunError, recipes
+from ercframe import Context, Decision, InputError, Layout, RunError
 from ercframe.build import assemble
-from ercframe.execute import execute
 from ercframe.export import programs as writing
 from ercframe.export.agreement import TOLERANCE, Cases, _difference
 from ercframe.export.card import _cell
@@ -36,17 +36,8 @@ RECIPE = {
 FILES = {"README.md", "export.json", "inputs", "model.pt2", "model.safetensors", "recipe.yaml", "summary.json"}
 
 
-class Silent:
-    """Watches a run."""
-
-    def __getattr__(self, name):
-        return lambda *arguments: None
-
-
 def train(folder, **changes):
-    folder.mkdir(exist_ok=True)
-    (folder / "tiny.yaml").write_text(yaml.safe_dump({**RECIPE, **changes}))
-    return execute(assemble(recipes.load(folder / "tiny.yaml")), folder / "runs", Silent())[0].path
+    return small_runs.train(folder, RECIPE | changes)
 
 
 @pytest.fixture(scope="module")

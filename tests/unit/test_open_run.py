@@ -4,13 +4,12 @@ import json
 import shutil
 
 import pytest
+import small_runs
 import torch
-import yaml
 
-from ercframe import InputError, recipes
+from ercframe import InputError
 from ercframe.build import assemble
 from ercframe.evaluate import record, rows
-from ercframe.execute import execute
 from ercframe.loading import TrainedRun
 
 RECIPE = {
@@ -33,29 +32,14 @@ def ercframe_components():
 """
 
 
-class Silent:
-    """Watches a run."""
-
-    def __getattr__(self, name):
-        return lambda *arguments: None
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(RECIPE))
-    return execute(assemble(recipes.load(folder / "tiny.yaml")), folder / "runs", Silent())[0].path
+    return small_runs.train(tmp_path_factory.mktemp("trained"), RECIPE)
 
 
 @pytest.fixture
 def run(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "run")
-
-
-def edit(run, change):
-    summary = json.loads((run / "summary.json").read_text())
-    change(summary)
-    (run / "summary.json").write_text(json.dumps(summary))
 
 
 def test_the_weights_give_the_recorded_predictions_again(run):
@@ -77,14 +61,14 @@ def test_the_seed_is_the_best_on_dev_whatever_test_says(run):
             entry["selected"]["dev"]["weighted_f1"] = dev
             entry["selected"]["test"]["weighted_f1"] = 1 - dev
 
-    edit(run, change)
+    small_runs.edit_summary(run, change)
     chosen = TrainedRun.open(run).choose_seed()
     assert (chosen.seed, chosen.why) == (1, "the best of 3 by weighted F1 on dev")
     assert TrainedRun.open(run).choose_seed(2).seed == 2
 
 
 def test_without_dev_it_is_the_first(run):
-    edit(run, lambda summary: [entry["selected"].pop("dev") for entry in summary["seeds"]])
+    small_runs.edit_summary(run, lambda summary: [entry["selected"].pop("dev") for entry in summary["seeds"]])
     assert TrainedRun.open(run).choose_seed().why == "the first, for want of dev"
 
 
@@ -98,7 +82,7 @@ def test_another_seed_is_refused(run):
     [
         (lambda run: (run / "recipe.yaml").unlink(), "must be a run folder"),
         (lambda run: (run / "summary.json").unlink(), "has no trained seed yet"),
-        (lambda run: edit(run, lambda summary: summary["seeds"].clear()), "has no trained seed yet"),
+        (lambda run: small_runs.edit_summary(run, lambda summary: summary["seeds"].clear()), "has no trained seed yet"),
         (lambda run: (run / "summary.json").write_text("{"), r"summary.json cannot be read: Expecting"),
     ],
 )

@@ -1,7 +1,6 @@
 """Trackers observe: they hear everything, and nothing that they do changes or stops a run."""
 
 import json
-import os
 
 import pytest
 import yaml
@@ -18,6 +17,7 @@ from ercframe.runs import RunFolder
 from ercframe.tracked_values import epoch_values, run_values, seed_values
 from ercframe.training.epoch import Epoch
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 PLUGIN = '''
 import json, random, sys
 from typing import Literal
@@ -97,13 +97,6 @@ class Faulty(Recorder):
 def ercframe_components():
     return [Recorder, Noisy, Faulty]
 '''
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_waiting_for_the_disk():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: None)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,25 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-import yaml
+from varied import TINY, variations
 
-from ercframe import recipes
-from ercframe.build import assemble
 from ercframe.training.loop import fit
 from ercframe.training.state import new_state
 from ercframe.training.step import Step
 
 CPU = torch.device("cpu")
-TINY = {
-    "modalities": ["text", "audio"],
-    "dataset": {"type": "synthetic", "train": 10, "dev": 4, "test": 4, "labels": 4},
-    "transforms": [{"type": "modality_dropout", "rates": 0.5}],
-    "encoder": {"type": "identity", "width": 8},
-    "fusion": {"type": "concat"},
-    "classifier": {"type": "mlp", "hidden": [8], "dropout": 0.3},
-    "losses": {"task": {"type": "cross_entropy"}},
-    "trainer": {"epochs": 3, "batch_dialogues": 4, "optimizer": {"lr": 0.01}, "device": "cpu"},
-}
+WITH_DROPOUT = TINY | {"transforms": [{"type": "modality_dropout", "rates": 0.5}]}
 
 
 class Counter:
@@ -47,12 +36,7 @@ class StopHereError(Exception):
 @pytest.fixture
 def changed(tmp_path):
     """Assemble a variation of a tiny recipe."""
-
-    def make(*overrides):
-        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-        return assemble(recipes.load(tmp_path / "tiny.yaml", overrides))
-
-    return make
+    return variations(tmp_path, WITH_DROPOUT)
 
 
 @pytest.fixture
