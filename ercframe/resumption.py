@@ -118,7 +118,7 @@ def _recorded(folder: RunFolder) -> dict[str, Any]:
 
 
 def _environment(experiment: Experiment, found: Preflight) -> dict[str, Any]:
-    return environment(found.device, found.precision.name, _origins(experiment))
+    return environment(found.device, found.precision.name, origins(experiment))
 
 
 def require_same_data(folder: RunFolder, experiment: Experiment) -> None:
@@ -151,7 +151,8 @@ def data_digest(experiment: Experiment) -> str:
     return digest(json.dumps(told).encode())
 
 
-def _origins(experiment: Experiment) -> dict[str, Origin]:
+def origins(experiment: Experiment) -> dict[str, Origin]:
+    """Where each component that results come from came from, by ``kind/name``."""
     recipe, registry = experiment.loaded.recipe, experiment.loaded.registry
     slots = [recipe.dataset, *recipe.transforms, recipe.encoder, recipe.fusion, recipe.classifier]
     slots += recipe.losses.values()

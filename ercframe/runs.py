@@ -131,6 +131,14 @@ class SeedFolder:
         """Add the line of an epoch."""
         append_json_line(self.path / "metrics.jsonl", row)
 
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """A row for each epoch so far; none where there is no log. A line that is only half there is left out."""
+        try:
+            log = (self.path / "metrics.jsonl").read_bytes()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in log[: log.rfind(b"\n") + 1].splitlines()]
+
     def write_divergence(self, found: Mapping[str, Any]) -> None:
         """Keep where the loss ceased to be finite; the states in :attr:`snapshots` are from before."""
         write_json(self.path / "diverged.json", found)

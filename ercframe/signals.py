@@ -66,6 +66,11 @@ class Signals:
         """Number of the signal that waits for the end of a block; 0 where there is none."""
         return self._arrived or 0
 
+    def take(self) -> int:
+        """What :attr:`waiting` says, for whoever looks by itself: the signal then has no effect of its own."""
+        number, self._arrived = self.waiting, None
+        return number
+
     def take_effect(self, number: int) -> None:
         """Let a signal take effect here, inside a block: one that arrived, or that arrived at another process."""
         self._raise(number)

@@ -103,6 +103,16 @@ def sweep(
         str, typer.Option("--objective", help="With --search: the score to maximise, mean over seeds; one of dev.")
     ] = "dev.weighted_f1",
     search_seed: Annotated[int, typer.Option("--search-seed", min=0, help="With --search: of the proposals.")] = 0,
+    prune_after: Annotated[
+        int | None,
+        typer.Option(
+            "--prune-after",
+            metavar="EPOCHS",
+            min=1,
+            help="With --search: from this epoch of the first seed on, give up a trial whose best dev score is below "
+            "the median of the others; left out, all are trained to their end.",
+        ),
+    ] = None,
     seeds: Seeds = None,
     out: Out = DEFAULT_OUT,
     name: Annotated[
@@ -131,8 +141,14 @@ def sweep(
 
     how = sweep_run.How(jobs, retry_failed, engine.value, cpus, gpus, ray_address)
     if resume:
-        given = {"KEY=VALUE": overrides, "--grid": grid, "--search": search, "--seeds": seeds, "--name": name}
-        unwanted = ", ".join(k for k, value in (given | {"--demo": demo, "--plugin": plugin}).items() if value)
+        given: dict[str, object] = {
+            "KEY=VALUE": overrides,
+            "--grid": grid,
+            "--search": search,
+            "--prune-after": prune_after,
+        }
+        given |= {"--seeds": seeds, "--name": name, "--demo": demo, "--plugin": plugin}
+        unwanted = ", ".join(option for option, value in given.items() if value)
         if unwanted:
             raise InputError(f"--resume goes on with a sweep as it began: it takes its folder (got also {unwanted})")
         return sweep_run.resume(Path(recipe), how)
@@ -143,7 +159,9 @@ def sweep(
         )
     source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
     if search is not None:
-        return sweep_run.search(source, search, trials, objective, search_seed, out, name, how)
+        return sweep_run.search(source, search, trials, objective, search_seed, out, name, how, prune_after)
+    if prune_after is not None:
+        raise InputError("--prune-after needs --search: the trials of a grid are all trained to their end")
     return sweep_run.sweep(source, grid or [], out, name, how)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from ercframe import __version__
 from ercframe.comparison import compare, open_runs
 from ercframe.errors import InputError
 from ercframe.extras import require
@@ -21,7 +22,7 @@ from ercframe.report.sweep_table import best_on_dev, left_rows, score_rows, why
 from ercframe.report.table import SHORT, percent
 from ercframe.signals import INTERRUPTED, PREEMPTED
 from ercframe.sweep.ablations import ablations
-from ercframe.sweep.drive import Listed, Sweep, Trials
+from ercframe.sweep.drive import Sweep
 from ercframe.sweep.engine import Engine, processors
 from ercframe.sweep.folder import SweepFolder
 from ercframe.sweep.grid import grid
@@ -29,6 +30,7 @@ from ercframe.sweep.local import LocalEngine
 from ercframe.sweep.plan import Changes, Source, Trial, plan, without_repeats
 from ercframe.sweep.search import Search, require_dev_objective
 from ercframe.sweep.space import read_space
+from ercframe.sweep.trials import Listed, Trials
 
 EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": PREEMPTED, "interrupted": INTERRUPTED}
 
@@ -39,9 +41,10 @@ class ConsoleWatcher:
     def __init__(self, total: int) -> None:
         self.total, self.count = total, 0
 
-    def reused(self, trial: Trial) -> None:
-        """Say that there is nothing to do."""
-        typer.echo(f"{trial.name}: was finished before")
+    def reused(self, trial: Trial, others: Sequence[str]) -> None:
+        """Say that there is nothing to do, and what made it where that is not what is here."""
+        made = f", by {', '.join(others)}, which is not the version here" if others else ""
+        typer.echo(f"{trial.name}: was finished before{made}")
 
     def started(self, trial: Trial, goes_on: bool) -> None:
         """Say what starts."""
@@ -103,7 +106,15 @@ def sweep(source: Source, axes: Sequence[str], out: Path, name: str | None, how:
 
 
 def search(
-    source: Source, space: Path, trials: int, objective: str, seed: int, out: Path, name: str | None, how: How
+    source: Source,
+    space: Path,
+    trials: int,
+    objective: str,
+    seed: int,
+    out: Path,
+    name: str | None,
+    how: How,
+    prune_after: int | None = None,
 ) -> int:
     """Train the settings that Optuna proposes; the exit code."""
     score = require_dev_objective(objective, source)
@@ -117,12 +128,12 @@ def search(
         "recipe": loaded.recipe.name,
         "source": source.as_json(),
         "space": str(space),
-        "search": {"trials": trials, "objective": objective, "seed": seed},
+        "search": {"trials": trials, "objective": objective, "seed": seed, "prune_after": prune_after},
     }
     require("optuna", "optuna", "--search")
     if not folder.read():  # a process that is killed from now on leaves the folder of a sweep
         folder.write({**about, "status": "waiting", "trials": []})
-    proposed = Search(source, parameters, folder.path, trials, score, seed, lambda text: _say([text]))
+    proposed = Search(source, parameters, folder.path, trials, score, seed, lambda text: _say([text]), prune_after)
     return _train(folder, [], about, how, proposed, trials)
 
 
@@ -140,7 +151,14 @@ def resume(path: Path, how: How) -> int:
     if found["kind"] == "search":
         return search(source, Path(found["space"]), **found["search"], out=path.parent, name=path.name, how=how)
     trials = plan(source, {entry["name"]: entry["changes"] for entry in found["trials"]})
-    changed = [t.name for t, entry in zip(trials, found["trials"], strict=True) if t.key != entry["key"]]
+    # What another version of ercframe began has other keys, but is known by its run folders.
+    changed = [
+        trial.name
+        for trial, entry in zip(trials, found["trials"], strict=True)
+        if trial.key != entry["key"]
+        and (entry["folder"] or found.get("ercframe") == __version__)
+        and folder.run(trial) is None
+    ]
     if changed:
         raise InputError(
             f"the sweep in {path} cannot be gone on with: the recipe, a plugin or the data of {len(changed)} of its "
@@ -165,6 +183,7 @@ def _train(
     count: int = 0,
 ) -> int:
     engine, threads = how.make()
+    about = {**about, "ercframe": __version__}
     trainer = Sweep(folder, engine, about, ConsoleWatcher(count or len(trials)), threads, how.retry_failed)
     status = trainer.run(source or Listed(trials), trials)
     console, rows = Console(), trainer.rows()

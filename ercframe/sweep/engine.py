@@ -74,11 +74,11 @@ class Engine(Protocol):
     def submit(self, task: Task) -> None:
         """Start a task."""
 
-    def wait(self) -> tuple[Task, Ending]:
-        """Wait until one of the tasks has ended, and return it. There must be one."""
+    def ended(self) -> tuple[Task, Ending] | None:
+        """A task that has ended, which is told once; None where there is none now. Returns at once."""
 
-    def stop(self) -> list[tuple[Task, Ending]]:
-        """Ask all tasks to save their state and end, and wait until they have."""
+    def stop(self, name: str) -> None:
+        """Ask a task that was not told to have ended to save its state and end. Returns at once."""
 
     def close(self) -> None:
         """Kill what still runs, and give everything back."""

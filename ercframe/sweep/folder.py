@@ -10,8 +10,9 @@ from typing import Any
 
 from ercframe.errors import InputError
 from ercframe.files import write_json, write_text
+from ercframe.recipes import load
 from ercframe.runs import RunFolder
-from ercframe.sweep.plan import Trial
+from ercframe.sweep.plan import Trial, content, packages, plugin_digests
 
 FORMAT = 1
 """Version of ``sweep.json``; raised when a key changes its meaning or goes away."""
@@ -22,9 +23,10 @@ class Record:
     """What is known of a trial.
 
     Attributes:
-        status: ``waiting``, ``running``, ``finished``, ``failed``, or ``interrupted``, which can be gone on with.
+        status: ``waiting``, ``running``, ``finished``, ``failed``, ``pruned``, which is over, too, or ``interrupted``,
+            which can be gone on with.
         folder: its run folder, relative to the sweep's; None where there is none yet.
-        error: why it failed or was interrupted; empty otherwise.
+        error: why it failed, or was pruned or interrupted; empty otherwise.
     """
 
     status: str = "waiting"
@@ -37,6 +39,7 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._alike: dict[tuple[Path, str], bool] = {}
 
     @classmethod
     def create(cls, path: Path) -> SweepFolder:
@@ -98,10 +101,37 @@ class SweepFolder:
             run = RunFolder(path.parent)
             try:
                 found = run.read_environment()
-            except (OSError, ValueError):
+                if found["data"] == trial.data and self._same_recipe(run, found["files"], trial):
+                    yield run
+            except (OSError, ValueError, KeyError):
                 continue
-            if found.get("files") == dict(trial.files) and found.get("data") == trial.data:
-                yield run
+
+    def _same_recipe(self, run: RunFolder, files: Mapping[str, str], trial: Trial) -> bool:
+        """Whether a run has a trial's plugins, and a recipe that trains the same as the trial's.
+
+        The recipe may be written otherwise: by a version that knew fewer settings, or with trackers.
+        """
+        if files == dict(trial.files):
+            return True
+        key = (run.path, trial.key)
+        if key not in self._alike:
+            intact = files == run.file_digests() and plugin_digests(files) == plugin_digests(trial.files)
+            self._alike[key] = intact and _content(run) == trial.content
+        return self._alike[key]
+
+
+def _content(run: RunFolder) -> str:
+    """What the recipe of a run trains, as :attr:`Trial.content`; empty where this version does not take it."""
+    try:
+        return content(load(run.path / "recipe.yaml", to_train=False).recipe)
+    except InputError:
+        return ""
+
+
+def versions(run: RunFolder) -> set[str]:
+    """What made a run, as :attr:`Trial.versions`."""
+    found = run.read_environment()
+    return packages(found["ercframe"], found["components"])
 
 
 def run_status(run: RunFolder) -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 from ercframe.sweep.engine import Ending, Task, ending, start
-
-LOOK_AGAIN = 0.05
-"""Seconds between two looks at the processes."""
 
 
 class LocalEngine:
@@ -17,7 +13,7 @@ class LocalEngine:
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self._running: list[tuple[Task, subprocess.Popen[bytes]]] = []
+        self._running: dict[str, tuple[Task, subprocess.Popen[bytes]]] = {}
 
     def has_room(self) -> bool:
         """Whether another task would start at once."""
@@ -25,28 +21,24 @@ class LocalEngine:
 
     def submit(self, task: Task) -> None:
         """Start a task."""
-        self._running.append((task, start(task, os.environ)))
+        self._running[task.name] = task, start(task, os.environ)
 
-    def wait(self) -> tuple[Task, Ending]:
-        """Wait until one of the tasks has ended, and return it."""
-        while True:
-            for entry in self._running:
-                task, process = entry
-                if (code := process.poll()) is not None:
-                    self._running.remove(entry)
-                    _close(process)
-                    return task, ending(task, code)
-            time.sleep(LOOK_AGAIN)
+    def ended(self) -> tuple[Task, Ending] | None:
+        """A task that has ended, which is told once; None where there is none now."""
+        for name, (task, process) in self._running.items():
+            if (code := process.poll()) is not None:
+                del self._running[name]
+                _close(process)
+                return task, ending(task, code)
+        return None
 
-    def stop(self) -> list[tuple[Task, Ending]]:
-        """Ask all tasks to save their state and end, and wait until they have."""
-        for _, process in self._running:
-            process.terminate()
-        return [self.wait() for _ in list(self._running)]
+    def stop(self, name: str) -> None:
+        """Ask a task to save its state and end."""
+        self._running[name][1].terminate()
 
     def close(self) -> None:
         """Kill what still runs."""
-        for _, process in self._running:
+        for _, process in self._running.values():
             process.kill()
             process.wait()
             _close(process)

@@ -51,18 +51,16 @@ class RayEngine:
         """Hand a task over."""
         self._running[self._remote.remote(task, os.getcwd())] = task
 
-    def wait(self) -> tuple[Task, Ending]:
-        """Wait until one of the tasks has ended, and return it."""
-        while True:
-            done, _ = self.ray.wait(list(self._running), num_returns=1, timeout=1.0)
-            if done:
-                return self._ended(done[0])
+    def ended(self) -> tuple[Task, Ending] | None:
+        """A task that has ended, which is told once; None where there is none now."""
+        done = self.ray.wait(list(self._running), num_returns=1, timeout=0)[0] if self._running else []
+        return self._ended(done[0]) if done else None
 
-    def stop(self) -> list[tuple[Task, Ending]]:
-        """Ask all tasks to save their state and end, and wait until they have."""
-        for reference in self._running:
-            self.ray.cancel(reference)
-        return [self.wait() for _ in list(self._running)]
+    def stop(self, name: str) -> None:
+        """Ask a task to save its state and end."""
+        for reference, task in self._running.items():
+            if task.name == name:
+                self.ray.cancel(reference)
 
     def close(self) -> None:
         """Leave the cluster; trials that still run, and a cluster that was started for the sweep, end."""

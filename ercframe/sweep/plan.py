@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ercframe import recipes
+from ercframe import __version__, recipes
 from ercframe.build import Experiment, assemble
 from ercframe.errors import InputError, Problem
-from ercframe.resumption import data_digest
+from ercframe.recipes.resolved import plain
+from ercframe.resumption import data_digest, origins
 from ercframe.runs import digest, plugin_copies
 
 Changes = Mapping[str, str]
@@ -57,8 +58,9 @@ class Trial:
         changes: how its recipe differs from the sweep's.
         recipe: the resolved recipe as ``ercframe run`` shall read it.
         run_name: the name in that recipe, under which run folders are filed.
-        content: digest of all in that recipe but its name.
+        content: what its recipe trains, as :func:`content` has it.
         files, data: what ``environment.json`` of its run folder says of recipe, plugins and data.
+        versions: of the packages that train it, such as ``ercframe 0.1.0``.
     """
 
     name: str
@@ -68,11 +70,30 @@ class Trial:
     content: str
     files: Mapping[str, str]
     data: str
+    versions: frozenset[str]
 
     @property
     def key(self) -> str:
-        """What the trial is recognised by: its recipe, plugins and data."""
-        return digest(json.dumps([sorted(self.files.items()), self.data]).encode())[:16]
+        """What the trial is recognised by: what its recipe trains, plugins and data."""
+        return digest(json.dumps([self.content, plugin_digests(self.files), self.data]).encode())[:16]
+
+
+def content(recipe: recipes.Recipe) -> str:
+    """Digest of all in a recipe that results come from; how often states are saved changes none, nor do trackers."""
+    found = plain(replace(recipe, name=""))
+    del found["trainer"]["checkpoint_seconds"]
+    found["protocol"]["seeds"] = recipe.protocol.seed_list()
+    return digest(json.dumps(found).encode())
+
+
+def plugin_digests(files: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Those of ``files`` that are plugins, with their digests."""
+    return sorted((name, found) for name, found in files.items() if name != "recipe.yaml")
+
+
+def packages(ercframe: str, components: Mapping[str, str]) -> set[str]:
+    """Packages and versions: of ercframe, and of all that components come from, as ``environment.json`` names them."""
+    return {f"ercframe {ercframe}", *(text.partition(" (")[0] for text in components.values() if text.endswith(")"))}
 
 
 def plan(source: Source, settings: Mapping[str, Changes]) -> list[Trial]:
@@ -108,8 +129,17 @@ def _trial(name: str, changes: Changes, experiment: Experiment) -> Trial:
     copies = plugin_copies(recipe.plugin_files)
     files = {copy: digest(file.read_bytes()) for copy, file in copies.items()}
     files["recipe.yaml"] = digest(recipe.to_yaml(list(copies)).encode())
-    content = digest(replace(recipe, name="").to_yaml().encode())
-    return Trial(name, changes, recipe.to_yaml(), recipe.name, content, files, data_digest(experiment))
+    made_by = packages(__version__, {part: str(origin) for part, origin in origins(experiment).items()})
+    return Trial(
+        name,
+        changes,
+        recipe.to_yaml(),
+        recipe.name,
+        content(recipe),
+        files,
+        data_digest(experiment),
+        frozenset(made_by),
+    )
 
 
 def without_repeats(trials: Sequence[Trial]) -> tuple[list[Trial], list[str]]:

@@ -12,7 +12,7 @@ from ercframe.statistics.confusion import HEADLINE
 
 
 def scores_of(run: RunFolder) -> dict[str, Any]:
-    """What a finished run says: protocol, parameters, seeds, and mean and deviation of its scores over the seeds."""
+    """What a finished run says: protocol, parameters, version, seeds, mean and deviation of its scores over them."""
     summary = run.read_summary()
     return {
         "selection": summary["selection"],
@@ -20,6 +20,7 @@ def scores_of(run: RunFolder) -> dict[str, Any]:
         "generated": summary["dataset"]["generated"],
         "corpus": summary["dataset"]["name"],
         "parameters": summary["parameters"],
+        "ercframe": run.read_environment()["ercframe"],
         "seeds": [entry["seed"] for entry in summary["seeds"]],
         "seconds": round(sum(entry["seconds"] for entry in summary["seeds"]), 1),
         "scores": summary["over_seeds"]["selected"],
@@ -41,7 +42,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cells(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     result = row["result"] or {}
     cells = {key: row["changes"].get(key, "") for key in keys} | {"status": row["status"]}
-    cells |= {name: result.get(name, "") for name in ("corpus", "generated", "selection", "parameters")}
+    cells |= {name: result.get(name, "") for name in ("corpus", "generated", "selection", "parameters", "ercframe")}
     cells |= {"seeds": " ".join(map(str, result.get("seeds", [])))}
     return cells | dict(_score_cells(result.get("scores", {}))) | {"folder": row["folder"], "error": row["error"]}
 

@@ -9,11 +9,15 @@ from typing import Any
 from ercframe.errors import InputError
 from ercframe.extras import require
 from ercframe.recipes.fields import in_yaml
+from ercframe.runs import RunFolder
 from ercframe.statistics.confusion import HEADLINE
 from ercframe.sweep.plan import Changes, Source, Trial, plan
+from ercframe.sweep.pruning import Pruning
 from ercframe.sweep.space import Parameter, Range, as_json
 
 STUDY = "search"
+RETRIED = "retry of trial"
+"""The attribute by which Optuna keeps that a trial is another one that failed, and then succeeded."""
 
 
 def require_dev_objective(objective: str, source: Source) -> str:
@@ -43,7 +47,8 @@ class Search:
     """Asks Optuna for settings and tells it what they scored; all is kept in ``optuna.db`` in the sweep's folder.
 
     The n-th setting is drawn with a seed of its own, so that it depends only on what is known by then, not on how
-    often the search was stopped. A trial that was not at its end comes first again.
+    often the search was stopped. A trial that was not at its end comes first again. Of one that failed, and succeeded
+    when it was tried again, Optuna gets a finished copy, since what it was told of a trial stays as it is.
 
     Args:
         source: the recipe.
@@ -53,6 +58,8 @@ class Search:
         score: of dev, averaged over the seeds of a trial; higher is better.
         seed: of the draws.
         notice: told of settings that the recipe does not take.
+        prune_after: epochs of the first seed after which a trial is given up where the best of its scores is below the
+            median of those that finished trials had after as many epochs; None trains all to their end.
 
     Raises:
         InputError: Optuna is not installed, or the search in the folder has another recipe, space, score or seed.
@@ -67,6 +74,7 @@ class Search:
         score: str,
         seed: int,
         notice: Callable[[str], None],
+        prune_after: int | None = None,
     ) -> None:
         self.optuna: Any = require("optuna", "optuna", "--search")
         self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
@@ -78,9 +86,11 @@ class Search:
             direction="maximize",
             load_if_exists=True,
         )
-        self._require_same({"source": source.as_json(), "space": as_json(space), "score": score, "seed": seed})
-        self._known = [trial for trial in self.study.trials if self._whole(trial)]
+        about = {"source": source.as_json(), "space": as_json(space), "score": score, "seed": seed}
+        self._require_same(about if prune_after is None else {**about, "prune_after": prune_after})
+        self._known = [trial for trial in self.study.trials if self._proposed(trial)]
         self._numbers: dict[str, int] = {}
+        self._pruning = None if prune_after is None else Pruning(self.study, source, score, prune_after)
 
     def next(self) -> Trial | None:
         """A setting that was proposed before, then new ones; None when there are as many as there shall be."""
@@ -88,7 +98,7 @@ class Search:
             if self._known:
                 frozen = self._known.pop(0)
                 number, parameters = frozen.number, frozen.params
-            elif sum(map(self._whole, self.study.trials)) < self.trials:
+            elif sum(map(self._proposed, self.study.trials)) < self.trials:
                 number, parameters = self._ask()
             else:
                 return None
@@ -98,29 +108,46 @@ class Search:
             try:
                 return plan(self.source, {name: changes})[0]
             except InputError as error:
-                self._tell(number, None)
+                self._tell(number, "failed")
                 self.notice(f"{name} cannot be trained: " + "; ".join(p.message for p in error.problems))
+
+    def given_up(self, trial: Trial, run: RunFolder | None) -> str:
+        """Why a trial is not trained to its end: what its first seed scored on dev so far."""
+        return self._pruning.judge(self._numbers[trial.name], run) if self._pruning else ""
 
     def ended(self, trial: Trial, row: Mapping[str, Any]) -> None:
         """Tell Optuna; what was interrupted stays open."""
-        if row["status"] == "finished":
-            self._tell(self._numbers[trial.name], row["result"]["scores"]["dev"][self.score]["mean"])
-        elif row["status"] == "failed":
-            self._tell(self._numbers[trial.name], None)
+        score = row["result"]["scores"]["dev"][self.score]["mean"] if row["result"] else None
+        self._tell(self._numbers[trial.name], row["status"], score)
 
     def _ask(self) -> tuple[int, Mapping[str, Any]]:
         self.study.sampler = self.optuna.samplers.TPESampler(seed=self.seed + len(self.study.trials))
         asked = self.study.ask(self.distributions)
         return asked.number, asked.params
 
-    def _tell(self, number: int, value: float | None) -> None:
-        state = self.optuna.trial.TrialState
-        if self.study.trials[number].state == state.RUNNING:
-            self.study.tell(number, value, state=state.COMPLETE if value is not None else state.FAIL)
+    def _tell(self, number: int, status: str, score: float | None = None) -> None:
+        """What a trial came to; telling it again changes nothing."""
+        states = self.optuna.trial.TrialState
+        state = {"finished": states.COMPLETE, "failed": states.FAIL, "pruned": states.PRUNED}.get(status)
+        told = self.study.trials[number]
+        if told.state == states.RUNNING and state is not None:
+            self.study.tell(number, score, state=state)
+        elif told.state == states.FAIL and state == states.COMPLETE and not self._copied(number):
+            copy = self.optuna.trial.create_trial(
+                params=told.params,
+                distributions=told.distributions,
+                value=score,
+                user_attrs={RETRIED: number},
+            )
+            self.study.add_trial(copy)
 
-    def _whole(self, trial: Any) -> bool:
-        """Whether all settings were drawn; a process may be killed before."""
-        return set(trial.params) == set(self.distributions)
+    def _copied(self, number: int) -> bool:
+        """Whether a trial that failed has a finished copy."""
+        return any(trial.user_attrs.get(RETRIED) == number for trial in self.study.trials)
+
+    def _proposed(self, trial: Any) -> bool:
+        """Whether it is no copy, and all its settings were drawn; a process may be killed before."""
+        return RETRIED not in trial.user_attrs and set(trial.params) == set(self.distributions)
 
     def _distribution(self, parameter: Parameter) -> Any:
         kinds = self.optuna.distributions
@@ -138,7 +165,7 @@ class Search:
         if before is None:
             self.study.set_user_attr("about", as_kept)
         elif before != as_kept:
-            changed = ", ".join(key for key in as_kept if before.get(key) != as_kept[key])
+            changed = ", ".join(key for key in {**before, **as_kept} if before.get(key) != as_kept.get(key))
             raise InputError(
                 f"the search in this folder was begun with another {changed}; put it back, or begin anew with --name"
             )

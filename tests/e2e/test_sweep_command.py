@@ -171,6 +171,47 @@ def test_ablations_are_compared_with_the_full_recipe():
     assert (found["baseline"], [run["name"] for run in found["runs"]]) == ("full", ["full", "text", "plain"])
 
 
+PRUNED = ["tiny.yaml", "dataset.train=24", "trainer.epochs=30", "--seeds", 1, "--search", "space.yaml", "--trials", 9]
+PRUNED += ["--search-seed", 1, "--prune-after", 3]
+
+
+def results(folder):
+    """What is known of every trial, but for times and where it is."""
+    found = trials(folder)
+    for entry in found.values():
+        del entry["folder"]
+        if entry["result"]:
+            del entry["result"]["seconds"]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_a_bad_trial_is_pruned_and_a_search_that_was_killed_comes_to_the_same_end(engine):
+    Path("space.yaml").write_text("trainer.optimizer.lr: {type: categorical, choices: [1e-9, 1e-2]}\n")
+    arguments = [*PRUNED, "--engine", engine, "--jobs", 1]
+    code, shown, error = sweep(*arguments, "--name", "whole")
+    assert code == 0, error
+    whole = results(Path("runs/whole"))
+    pruned = {name for name, entry in whole.items() if entry["status"] == "pruned"}
+    assert {entry["status"] for entry in whole.values()} == {"finished", "pruned"}
+    assert {whole[name]["changes"]["trainer.optimizer.lr"] for name in pruned} == {"1.0e-09"}
+    assert "best on dev: trial-" in shown
+    assert shown.rpartition("best on dev: ")[2].split(",")[0] not in pruned
+    for name in pruned:
+        assert f"{name}: pruned: after epoch 3 its best weighted f1 on dev was below" in " ".join(shown.split())
+        run = Path("runs/whole") / trials(Path("runs/whole"))[name]["folder"]
+        assert json.loads((run / "summary.json").read_text())["status"] in ("preempted", "finished")
+    with begun(*arguments, "--name", "parts") as driver:
+        until(lambda: len(list(Path("runs/parts").glob("tiny-trial-000[5-8]/*/seed-0/metrics.jsonl"))) > 1)
+        driver.kill()
+        driver.communicate()
+    code, _, error = sweep(*arguments, "--name", "parts")
+    assert code == 0, error
+    assert results(Path("runs/parts")) == whole
+
+
 @pytest.mark.slow
 @pytest.mark.extra
 def test_on_a_real_ray_the_results_are_those_of_this_machine():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from ercframe import InputError
 from ercframe.cli.app import run_app
 from ercframe.lock import locked
 from ercframe.report.sweep_table import best_on_dev, score_rows
-from ercframe.sweep import drive
-from ercframe.sweep.drive import Listed, Sweep
+from ercframe.runs import RunFolder, digest
+from ercframe.sweep import drive, pruning
+from ercframe.sweep.drive import Sweep
 from ercframe.sweep.engine import Ending, Task, start
 from ercframe.sweep.folder import SweepFolder
 from ercframe.sweep.grid import grid
 from ercframe.sweep.plan import Source, plan, without_repeats
+from ercframe.sweep.pruning import Pruning
 from ercframe.sweep.search import Search, require_dev_objective
 from ercframe.sweep.space import Range, read_space
+from ercframe.sweep.trials import Listed
 
 TINY = {
     "modalities": ["text", "audio"],
@@ -47,11 +51,14 @@ def tiny(tmp_path, monkeypatch):
 
 
 class InThisProcess:
-    """An engine that runs a task when it is waited for; ``codes`` end tasks without running them."""
+    """An engine that runs a task when it is asked for one that ended.
+
+    ``codes`` end tasks without running them, by a code or an error, or send a signal while they run.
+    """
 
     def __init__(self, capsys, codes=None, room=1):
         self.capsys, self.codes, self.room = capsys, codes or {}, room
-        self.waiting, self.ran = [], []
+        self.waiting, self.ran, self.stopped = [], [], []
 
     def has_room(self):
         return len(self.waiting) < self.room
@@ -59,18 +66,25 @@ class InThisProcess:
     def submit(self, task):
         self.waiting.append(task)
 
-    def wait(self):
-        task = self.waiting.pop(0)
+    def ended(self):
+        task = self.waiting[0]
+        if task.name in self.stopped:
+            return self.waiting.pop(0), Ending(75, "")
+        match self.codes.get(task.name):
+            case signal.Signals() as number:
+                os.kill(os.getpid(), number)
+                return None
+            case type() as error:
+                raise error
+            case int() as code:
+                ending = Ending(code, "out of luck\nsecond line")
+            case None:
+                ending = Ending(run_app(list(task.arguments)), self.capsys.readouterr().err.strip())
         self.ran.append(task)
-        if (code := self.codes.get(task.name)) is not None:
-            if isinstance(code, type):
-                raise code
-            return task, Ending(code, "out of luck\nsecond line")
-        code = run_app(list(task.arguments))
-        return task, Ending(code, self.capsys.readouterr().err.strip())
+        return self.waiting.pop(0), ending
 
-    def stop(self):
-        return [(self.waiting.pop(0), Ending(75, "")) for _ in list(self.waiting)]
+    def stop(self, name):
+        self.stopped.append(name)
 
     def close(self):
         self.closed = True
@@ -82,8 +96,8 @@ class Told:
     def __init__(self):
         self.events = []
 
-    def reused(self, trial):
-        self.events.append(("reused", trial.name))
+    def reused(self, trial, others):
+        self.events.append(("reused", trial.name, *others))
 
     def started(self, trial, goes_on):
         self.events.append(("goes on" if goes_on else "starts", trial.name))
@@ -285,7 +299,7 @@ def test_an_interrupted_run_folder_is_resumed_with_the_threads_it_began_with(tin
     assert after["over_seeds"] == summary["over_seeds"]
 
 
-@pytest.mark.parametrize(("stop", "status"), [(KeyboardInterrupt, "interrupted"), (drive.Terminated, "preempted")])
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "preempted")])
 def test_a_stopped_sweep_lets_its_trials_save_and_says_so(tiny, capsys, stop, status):
     engine = InThisProcess(capsys, {"type-concat_lr-0.01": stop}, room=2)
     found, _, rows = train(tiny, engine)
@@ -333,6 +347,72 @@ def test_a_damaged_record_is_told(tiny, capsys):
     (FOLDER / "sweep.json").write_text("{")
     with pytest.raises(InputError, match=r"^runs/sweep/sweep.json cannot be read: "):
         train(tiny, InThisProcess(capsys), AXES[:1])
+
+
+# Other versions
+
+
+def made_by_an_earlier_version(run, left_out="clip_norm", version="0.0.1"):
+    """Make a run folder one of a version that did not have a setting yet."""
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    del recipe["trainer"][left_out]
+    (run / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    environment = json.loads((run / "environment.json").read_text())
+    components = dict.fromkeys(environment["components"], f"ercframe {version} (here)")
+    files = {"recipe.yaml": digest((run / "recipe.yaml").read_bytes())}
+    changed = {"ercframe": version, "components": components, "files": files}
+    (run / "environment.json").write_text(json.dumps(environment | changed))
+
+
+def test_a_trial_that_another_version_finished_is_kept_and_the_version_named(tiny, capsys):
+    _, _, rows = train(tiny, InThisProcess(capsys), AXES[:1])
+    made_by_an_earlier_version(FOLDER / rows[0]["folder"])
+    engine = InThisProcess(capsys)
+    _, events, again = train(tiny, engine, AXES[:1])
+    assert engine.ran == []
+    assert [event for event in events if event[0] == "reused"] == [
+        ("reused", "type-concat", "ercframe 0.0.1"),
+        ("reused", "type-gated"),
+    ]
+    assert again[0]["result"] == rows[0]["result"] | {"ercframe": "0.0.1"}
+    train(Source("tiny.yaml", ("trainer.clip_norm=1",)), engine, AXES[:1])
+    assert [task.name for task in engine.ran] == ["type-concat", "type-gated"]  # another result, whoever trains it
+
+
+def test_a_recipe_that_was_changed_in_a_run_folder_is_not_taken_for_what_was_trained(tiny, capsys):
+    _, _, rows = train(tiny, InThisProcess(capsys), AXES[:1])
+    recipe = FOLDER / rows[0]["folder"] / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("epochs: 1", "epochs: 2"))
+    engine = InThisProcess(capsys)
+    train(Source("tiny.yaml", ("trainer.epochs=2",)), engine, AXES[:1])
+    assert [task.name for task in engine.ran] == ["type-concat", "type-gated"]
+
+
+def test_what_changes_no_result_trains_nothing_again(tiny, capsys):
+    train(tiny, InThisProcess(capsys, {"type-gated": 1}), AXES[:1])
+    engine = InThisProcess(capsys)
+    changes = ("trackers=[{type: tensorboard}]", "trainer.checkpoint_seconds=5", "protocol.seeds=[0,1]")
+    _, events, _ = train(Source("tiny.yaml", changes), engine, AXES[:1])
+    assert engine.ran == []
+    assert events == [("reused", "type-concat"), ("finished", "type-concat"), ("failed", "type-gated")]
+
+
+def test_a_sweep_that_another_version_began_is_gone_on_with(tiny, capsys):
+    command = ["sweep", "tiny.yaml", "--grid", AXES[0], "--name", FOLDER.name]
+    train(tiny, InThisProcess(capsys), AXES[:1])
+    assert run_app(command) == 0
+    found = json.loads((FOLDER / "sweep.json").read_text())
+    for entry in found["trials"]:
+        made_by_an_earlier_version(FOLDER / entry["folder"])
+        entry["key"] = "of another version"
+    (FOLDER / "sweep.json").write_text(json.dumps(found | {"ercframe": "0.0.1"}))
+    capsys.readouterr()
+    assert run_app(["sweep", str(FOLDER), "--resume"]) == 0
+    shown = capsys.readouterr().out
+    assert "type-gated: was finished before, by ercframe 0.0.1, which is not the version here" in shown
+    Path("tiny.yaml").write_text(Path("tiny.yaml").read_text().replace("lr: 0.01", "lr: 0.02"))
+    assert run_app(["sweep", str(FOLDER), "--resume"]) == 2
+    assert "the recipe, a plugin or the data of 2 of its 2 trials changed" in " ".join(capsys.readouterr().err.split())
 
 
 # Search
@@ -408,11 +488,11 @@ def test_only_a_score_on_dev_may_choose(tiny):
         require_dev_objective("dev.accuracy", Source("tiny.yaml", ("protocol.name=paper",)))
 
 
-def search(tiny, space, engine, folder, trials, seed=0):
+def search(tiny, space, engine, folder, trials, seed=0, prune_after=None, **options):
     kept = SweepFolder.create(folder)
     notices = []
-    source = Search(tiny, space, kept.path, trials, "weighted_f1", seed, notices.append)
-    sweep = Sweep(kept, engine, {"recipe": "tiny"}, Told())
+    source = Search(tiny, space, kept.path, trials, "weighted_f1", seed, notices.append, prune_after)
+    sweep = Sweep(kept, engine, {"recipe": "tiny"}, Told(), **options)
     return sweep.run(source), [(row["name"], row["changes"], row["result"]) for row in sweep.rows()], notices
 
 
@@ -426,7 +506,7 @@ def test_a_search_that_was_stopped_comes_to_the_same_end(tiny, space, capsys):
     status, whole, _ = search(source, space(), InThisProcess(capsys), Path("whole"), 4)
     assert status == "finished"
     assert len({str(changes) for _, changes, _ in whole}) > 1
-    stopped = InThisProcess(capsys, {"trial-0002": KeyboardInterrupt})
+    stopped = InThisProcess(capsys, {"trial-0002": signal.SIGINT})
     assert search(source, space(), stopped, Path("parts"), 4)[0] == "interrupted"
     engine = InThisProcess(capsys)
     status, parts, _ = search(source, space(), engine, Path("parts"), 4)
@@ -444,6 +524,86 @@ def test_a_search_goes_on_as_the_same_search_or_not_at_all(tiny, space, capsys):
         search(tiny, space(), InThisProcess(capsys), Path("parts"), 1, seed=1)
     with pytest.raises(InputError, match=r"^the search in this folder was begun with another space; "):
         search(tiny, space(SPACE.replace("8", "6")), InThisProcess(capsys), Path("parts"), 1)
+
+
+@pytest.mark.extra
+def test_a_trial_that_failed_and_then_succeeds_counts_for_the_sampler(tiny, space, capsys):
+    source = Source("tiny.yaml", ("protocol.seeds=1",))
+    assert search(source, space(), InThisProcess(capsys, {"trial-0001": 1}), Path("parts"), 2)[0] == "incomplete"
+    for trials in (2, 2, 3):  # telling it again changes nothing, and the copy is none of the settings asked for
+        status, rows, _ = search(source, space(), InThisProcess(capsys), Path("parts"), trials, retry_failed=True)
+        assert status == "finished"
+    assert [name for name, _, _ in rows] == ["trial-0000", "trial-0001", "trial-0003"]  # as Optuna numbers them
+    scores = [result["scores"]["dev"]["weighted_f1"]["mean"] for _, _, result in rows]
+    kept = in_optuna(Path("parts"))
+    assert [trial.state.name for trial in kept] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert [trial.value for trial in kept] == [scores[0], None, scores[1], scores[2]]
+    assert kept[2].params == kept[1].params
+    assert kept[2].user_attrs == {"retry of trial": 1}
+
+
+def in_optuna(folder):
+    """The trials as another process reads them from the storage."""
+    optuna = pytest.importorskip("optuna")
+    return optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'optuna.db'}").trials
+
+
+@pytest.mark.extra
+def test_only_what_scores_less_on_dev_than_the_others_is_given_up(tiny, tmp_path):
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize")
+    for last in (0.5, 0.6, 0.7, 0.8, 0.9):
+        finished = study.ask()
+        for epoch in (1, 2, 3, 4):
+            finished.report(last * epoch / 4, epoch)
+        study.tell(finished, last)
+    judge = Pruning(study, tiny, "weighted_f1", 2).judge
+
+    def judged(scores, test=0.0, half=""):
+        """What is said of a trial with these scores on dev after its first epochs."""
+        log = tmp_path / "run" / "seed-0" / "metrics.jsonl"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        rows = [
+            {"epoch": n, "dev": {"weighted_f1": score}, "test": {"weighted_f1": test}}
+            for n, score in enumerate(scores, 1)
+        ]
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows) + half)
+        return judge(study.ask().number, RunFolder(tmp_path / "run"))
+
+    assert judged([0.2]) == judged([0.2, 0.36]) == judged([0.36, 0.1]) == judged([0.4, 0.5, 0.6, 0.9]) == ""
+    bad = "after epoch 2 its best weighted f1 on dev was below the median of the trials before"
+    assert judged([0.1, 0.34]) == judged([0.1, 0.34, 0.9, 0.9]) == judged([0.3, 0.3], test=1.0) == bad
+    assert judged([0.3, 0.36, 0.4]) == bad.replace("2", "3")
+    assert judged([0.1], half='{"epoch": 2, "dev"') == ""
+    assert judge(study.ask().number, None) == ""
+    assert judge(0, RunFolder(tmp_path / "run")) == ""  # is finished
+
+
+@pytest.mark.extra
+def test_a_pruned_trial_is_no_result_and_stays_pruned(tiny, space, capsys, monkeypatch):
+    monkeypatch.setattr(pruning, "FINISHED_FIRST", 1)
+    easy = ("dataset.train=16", "dataset.dev=8", "dataset.labels=4")
+    source = Source("tiny.yaml", ("protocol.seeds=1", "trainer.epochs=3", *easy))
+    both = space("trainer.optimizer.lr: {type: categorical, choices: [1e-9, 0.1]}\n")
+    for _ in range(2):
+        status, rows, _ = search(source, both, InThisProcess(capsys), Path("parts"), 4, seed=1, prune_after=1)
+        assert status == "finished"
+        states = [trial.state.name for trial in in_optuna(Path("parts"))]
+        assert states == ["COMPLETE", "PRUNED", "COMPLETE", "PRUNED"]
+        assert [changes["trainer.optimizer.lr"] for _, changes, _ in rows] == ["0.1", "1.0e-09", "0.1", "1.0e-09"]
+        assert [result is None for _, _, result in rows] == [False, True, False, True]
+    found = json.loads(Path("parts/sweep.json").read_text())["trials"]
+    assert found[1]["error"] == "after epoch 1 its best weighted f1 on dev was below the median of the trials before"
+    table = list(csv.DictReader(Path("parts/results.csv").read_text().splitlines()))
+    assert [line["status"] for line in table] == ["finished", "pruned", "finished", "pruned"]
+    assert [line["dev_weighted_f1_mean"] == "" for line in table] == [False, True, False, True]
+    with pytest.raises(InputError, match=r"^the search in this folder was begun with another prune_after; "):
+        search(source, both, InThisProcess(capsys), Path("parts"), 4, seed=1)
+
+
+def test_only_a_search_prunes(tiny, capsys):
+    assert run_app(["sweep", "tiny.yaml", "--grid", AXES[0], "--prune-after", "3"]) == 2
+    assert "--prune-after needs --search" in capsys.readouterr().err
 
 
 @pytest.mark.extra
