@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ercframe.data.describe import describe_turns
     from ercframe.data.dialogue import Dialogue, Utterance, collate
     from ercframe.data.dialogues import Dialogues
-    from ercframe.data.findings import Finding, Place, counted
+    from ercframe.data.findings import Finding, Place
     from ercframe.data.fitted import Fitted
     from ercframe.data.intake import Intake, Preparation
     from ercframe.data.label_map import relabelling
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
     from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
     from ercframe.tracked_run import TrackedRun
+    from ercframe.wording import counted
 
 __version__ = "0.1.0"
 
@@ -77,7 +78,7 @@ _HOMES = {
     "data.describe": "describe_turns",
     "data.dialogue": "Dialogue Utterance collate",
     "data.dialogues": "Dialogues",
-    "data.findings": "Finding Place counted",
+    "data.findings": "Finding Place",
     "data.fitted": "Fitted",
     "data.intake": "Intake Preparation",
     "data.label_map": "relabelling",
@@ -101,6 +102,7 @@ _HOMES = {
     "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
     "tensors": "Batch Context Decision FusionOutput ModelOutput Stream Streams Term",
     "tracked_run": "TrackedRun",
+    "wording": "counted",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from ercframe.model import Learner, Model
 from ercframe.objective import Objective
 from ercframe.protocol import Splits, count_classes, divide
 from ercframe.recipes import Loaded, Slot
+from ercframe.recipes.sources import COMMAND_LINE
 from ercframe.registry import Registry
 from ercframe.specs import DatasetInfo, ModelSpec
 
@@ -106,10 +108,16 @@ def _open_dataset(loaded: Loaded) -> Dataset:
     try:
         dataset: Dataset = _construct(loaded, "dataset", slot, partial(_new, slot, loaded.recipe.modalities))
     except InputError as error:
-        demo = "\nAdd --demo to see the recipe on generated conversations first." if loaded.recipe.demo else ""
-        way = loaded.recipe.data_help and loaded.recipe.data_help.rstrip() + demo
-        raise InputError(error.title, error.problems, error.help or way) from error
+        raise InputError(error.title, error.problems, error.help or _way_to_the_data(loaded)) from error
     return dataset
+
+
+def _way_to_the_data(loaded: Loaded) -> str:
+    """What the recipe says of its data; of a path that the command line names it knows nothing."""
+    if loaded.sources.place("dataset.path") == COMMAND_LINE:
+        return f"A bundle is a folder that `ercframe data import` makes. Paths are relative to {Path.cwd()}."
+    demo = "\nAdd --demo to see the recipe on generated conversations first." if loaded.recipe.demo else ""
+    return loaded.recipe.data_help and loaded.recipe.data_help.rstrip() + demo
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ercframe.wording import counted
+
 MOST_SHOWN = 20
 """Problems of one file that are shown; a file of another format has one in every line."""
 
@@ -53,7 +55,7 @@ def problems_in(source: object, problems: Sequence[Problem], help: str = "") -> 
     count, shown = len(problems), list(problems[:MOST_SHOWN])
     if count > MOST_SHOWN:
         shown.append(Problem("", "", f"and {count - MOST_SHOWN:,} more"))
-    return InputError(f"{count:,} problem{'s' * (count != 1)} in {source}", shown, help)
+    return InputError(f"{counted(count, 'problem')} in {source}", shown, help)
 
 
 class SpecError(Exception):

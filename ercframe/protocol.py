@@ -12,6 +12,7 @@ from ercframe.data.dialogue import Dialogue
 from ercframe.data.dialogues import Joined, Selected, all_labels
 from ercframe.errors import InputError
 from ercframe.settings import ProtocolSettings
+from ercframe.wording import counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def divide(dataset: Dataset, settings: ProtocolSettings) -> Splits:
     """
     train, dev, test = (dataset.split(name) for name in ("train", "dev", "test"))
     if settings.name == "paper":
-        origin = f"no dev ({len(dev)} dialogues merged into train)" if dev else "no dev"
+        origin = f"no dev ({counted(len(dev), 'dialogue')} merged into train)" if dev else "no dev"
         splits = Splits(Joined(train, dev), [], test, origin)
     elif dev:
         splits = Splits(train, dev, test, "the corpus's own")

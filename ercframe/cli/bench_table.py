@@ -22,6 +22,7 @@ from ercframe.errors import InputError
 from ercframe.files import write_json
 from ercframe.training.device import choose_device
 from ercframe.training.precision import Precision
+from ercframe.wording import counted
 
 
 def measure(
@@ -82,9 +83,10 @@ def _require_fit(experiment: Experiment, name: str) -> None:
 def _print(found: Mapping[str, Any]) -> None:
     console = Console(soft_wrap=True)
     on = found["machine"]
+    rounds, steps = counted(found["rounds"], "round"), counted(found["steps"], "step")
     typer.echo(
-        f"{found['recipe']} on {found['corpus']}: {found['rounds']} rounds of {found['steps']} steps, in turns; "
-        f"{on['gpu'] or on['processor']}, {on['threads']} threads, PyTorch {on['torch']}"
+        f"{found['recipe']} on {found['corpus']}: {rounds} of {steps}, in turns; "
+        f"{on['gpu'] or on['processor']}, {counted(on['threads'], 'thread')}, PyTorch {on['torch']}"
     )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")

@@ -18,8 +18,7 @@ from ercframe.recipes.example import example_yaml
 from ercframe.recipes.fields import describe
 from ercframe.recipes.files import installed_names, installed_summary
 from ercframe.registry import Entry, Registry
-
-WIDTH = 80
+from ercframe.wording import WIDTH
 
 
 def print_list(console: Console, registry: Registry, kind: str | None) -> None:

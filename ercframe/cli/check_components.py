@@ -18,8 +18,7 @@ from ercframe.files import write_json, write_text
 from ercframe.testing.badge import badge
 from ercframe.testing.catalogue import CONTRACT_VERSION, explained
 from ercframe.testing.report import Examined, Result, as_json, counts, examine
-
-WIDTH = 100
+from ercframe.wording import WIDTH
 
 
 def check_components(
@@ -67,13 +66,15 @@ def told(examined: Sequence[Examined]) -> Iterator[str]:
     """What was found, line by line: each failure once in full, the rest counted, what was left out with its reason."""
     for one in examined:
         own = counts([one])
-        yield f"{one.title}: {_summed(own)}"
+        yield from _line(f"{one.title}: {_summed(own)}")
         yield from _failures([result for result in one.results if result.outcome.status == "failed"])
         for status in ("known", "skipped"):
-            yield from (_left_out(result) for result in one.results if result.outcome.status == status)
+            for result in (result for result in one.results if result.outcome.status == status):
+                yield from _left_out(result)
         if one.refusals:
             yield f"  not tried in {len(one.refusals)} of {one.scenes} scenes, which it refuses:"
-            yield from (f"    {scene}: {words}" for scene, words in one.refusals.items())
+            for scene, words in one.refusals.items():
+                yield from _line(f"    {scene}: {words}")
     found = counts(examined)
     run = sum(found.values()) - found["skipped"]
     yield f"contract {CONTRACT_VERSION}: {run} checks run, {_summed(found)}"
@@ -85,8 +86,15 @@ def _summed(found: Mapping[Any, int]) -> str:
     return ", ".join(kept)
 
 
-def _left_out(result: Result) -> str:
-    return f"  {result.outcome.status:8}{result.case.check.__name__}: {result.outcome.message}"
+def _left_out(result: Result) -> Iterator[str]:
+    return _line(f"  {result.outcome.status:8}{result.case.check.__name__}: {result.outcome.message}", 10)
+
+
+def _line(text: str, indent: int = 6) -> Iterator[str]:
+    """Told in as many lines as it needs; names of settings and files stay whole."""
+    yield from textwrap.wrap(
+        text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _failures(failed: Sequence[Result]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ercframe.errors import InputError
 from ercframe.files import write_json
 from ercframe.report.table import GENERATED
 from ercframe.testing.yardstick import PEERS, RECIPE, Learnt, Row, learn
+from ercframe.wording import WIDTH
 
 
 def check_learning(
@@ -53,11 +55,13 @@ def _print(one: Learnt) -> None:
     console = Console()
     console.print(_table(one))
     epochs, seeds = RECIPE["trainer"]["epochs"], RECIPE["protocol"]["seeds"]
-    typer.echo(
-        f"{GENERATED}.\nTest accuracy in percent after {epochs} epochs, mean of {seeds} seeds; below it, how much that "
-        f"is of the best possible\nfor whoever sees one utterance at a time. {one.utterances} utterances: one standard "
-        f"error is about {100 * (0.25 / one.utterances) ** 0.5:.1f}."
+    typer.echo(f"{GENERATED}.")
+    told = (
+        f"Test accuracy in percent after {epochs} epochs, mean of {seeds} seeds; below it, how much that is of the "
+        f"best possible for whoever sees one utterance at a time. {one.utterances:,} utterances: one standard error is "
+        f"about {100 * (0.25 / one.utterances) ** 0.5:.1f}."
     )
+    typer.echo(textwrap.fill(told, WIDTH))
 
 
 def _table(one: Learnt) -> Table:

@@ -14,6 +14,7 @@ from ercframe.errors import InputError
 from ercframe.files import write_json
 from ercframe.preflight import Preflight, preflight
 from ercframe.report.table import GENERATED
+from ercframe.wording import counted, hanging
 
 FORMAT = 1
 """Version of what ``--json`` writes; raised when a key changes its meaning or goes away."""
@@ -49,26 +50,24 @@ def _told(experiment: Experiment, found: Preflight) -> Iterator[str]:
     trainer, seeds = recipe.trainer, recipe.protocol.seed_list()
     widths = ", ".join(f"{name} {width}" for name, width in info.modalities.items())
     patience = "" if trainer.patience is None else f", fewer after {trainer.patience} without a better one"
-    batch = f"batches of {_counted(trainer.batch_dialogues, 'dialogue')}"
+    batch = f"batches of {counted(trainer.batch_dialogues, 'dialogue')}"
     if trainer.accumulate > 1:
         batch += f", {trainer.accumulate} in a step"
     parts = ", ".join(f"{slot} {count:,}" for slot, count in found.parameters.items() if count)
-    yield f"{recipe.name} can be trained."
-    yield f"  data        {info.name}: {widths}; {len(info.labels)} emotions"
-    if info.generated:
-        yield f"              {GENERATED}"
     sizes = f"{len(splits.train)} train, {len(splits.dev)} dev, {len(splits.test)} test"
-    yield f"  dialogues   {sizes}; dev: {splits.dev_origin}"
-    yield f"  parameters  {found.total:,}" + (f": {parts}" if parts else "")
-    yield f"  training    {_counted(len(seeds), 'seed')} × {_counted(trainer.epochs, 'epoch')}{patience}; {batch}"
-    yield f"  device      {found.device}"
-    yield f"  protocol    {recipe.protocol.name}, epochs chosen by {recipe.protocol.monitor.replace('_', ' ')}"
-    for warning in found.warnings:
-        yield f"  warning     {warning}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    yield f"{recipe.name} can be trained."
+    rows = [
+        ("data", f"{info.name}: {widths}; {counted(len(info.labels), 'emotion')}"),
+        *([("", GENERATED)] if info.generated else []),
+        ("dialogues", f"{sizes}; dev: {splits.dev_origin}"),
+        ("parameters", f"{found.total:,}" + (f": {parts}" if parts else "")),
+        ("training", f"{counted(len(seeds), 'seed')} × {counted(trainer.epochs, 'epoch')}{patience}; {batch}"),
+        ("device", str(found.device)),
+        ("protocol", f"{recipe.protocol.name}, epochs chosen by {recipe.protocol.monitor.replace('_', ' ')}"),
+        *(("warning", warning) for warning in found.warnings),
+    ]
+    for label, text in rows:
+        yield from hanging(f"  {label:12}", text)
 
 
 def _plan(experiment: Experiment, found: Preflight, source: str) -> dict[str, Any]:

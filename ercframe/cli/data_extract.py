@@ -22,11 +22,12 @@ from ercframe import plugins
 from ercframe.cli.data_settings import configure_extractor, portable
 from ercframe.cli.data_tables import print_findings, print_manifest
 from ercframe.cores import usable_cores
-from ercframe.data.findings import counted
+from ercframe.errors import InputError
 from ercframe.extraction.compute import Means
 from ercframe.extraction.pool import Maker
 from ercframe.extraction.run import Order, extract_modality
 from ercframe.training.device import choose_device
+from ercframe.wording import counted
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -43,7 +44,10 @@ def run(
     every_place: bool,
 ) -> int:
     """Extract a modality; the arguments are those of the command. Returns the exit code."""
-    kind: Any = plugins.load(files).get("extractor", name)
+    registry = plugins.load(files)
+    if bundle.name in {entry.component.name for entry in registry.entries("extractor")} and Path(name).is_dir():
+        raise InputError(f"must be EXTRACTOR BUNDLE (got a folder first); did you mean `{bundle} {name}`?")
+    kind: Any = registry.get("extractor", name)
     config = configure_extractor(kind, settings, options)
     order = Order(
         maker=Maker(name, config.model_dump_json(), tuple(file.resolve() for file in files)),

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ercframe.data.findings import LEVELS, Finding, by_gravity, counted
+from ercframe.data.findings import LEVELS, Finding, by_gravity
 from ercframe.data.manifest import Manifest, Modality, Noticed
 from ercframe.data.reader import Bundle
 from ercframe.data.records import SPLITS
+from ercframe.wording import counted
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _PLACES = 3  # shown of a finding

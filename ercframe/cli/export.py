@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ercframe.cli.options import PluginFiles, RunFolderArgument, SeedOfWeights, TrustPlugins
+from ercframe.wording import counted
 
 if TYPE_CHECKING:
     from ercframe.export.folder import Exported
@@ -51,8 +52,8 @@ def _told(found: Exported) -> Iterator[str]:
     for kind, program in export.programs.items():
         name = "program of PyTorch" if kind == "torch" else "ONNX file"
         if program.agreement:
-            gap, dialogues = program.agreement.difference, program.agreement.dialogues
-            yield f"{program.file}: logits differ from the model's by at most {gap:.1e}, over {dialogues} dialogues"
+            gap, tried = program.agreement.difference, counted(program.agreement.dialogues, "dialogue")
+            yield f"{program.file}: logits differ from the model's by at most {gap:.1e}, over {tried}"
         else:
             yield f"no {name}: {program.why_not}"
     if found.local_paths:

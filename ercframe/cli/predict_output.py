@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ercframe.data.findings import counted
 from ercframe.data.turn import Turn, parse_turn
 from ercframe.errors import InputError
 from ercframe.prediction.live import LivePredictor
 from ercframe.prediction.predictor import Predictor
 from ercframe.prediction.results import Prediction
+from ercframe.wording import counted
 
 STDIN = "standard input"
 _SHOWN = 5

@@ -31,6 +31,7 @@ from ercframe.sweep.plan import Changes, Source, Trial, plan, without_repeats
 from ercframe.sweep.search import Search, require_dev_objective
 from ercframe.sweep.space import read_space
 from ercframe.sweep.trials import Listed, Trials
+from ercframe.wording import counted
 
 EXIT_CODES = {"finished": 0, "incomplete": 1, "preempted": PREEMPTED, "interrupted": INTERRUPTED}
 
@@ -162,7 +163,7 @@ def resume(path: Path, how: How) -> int:
     if changed:
         raise InputError(
             f"the sweep in {path} cannot be gone on with: the recipe, a plugin or the data of {len(changed)} of its "
-            f"{len(trials)} trials changed, such as {changed[0]}",
+            f"{counted(len(trials), 'trial')} changed, such as {changed[0]}",
             help="Put back what was changed, or begin it again with the command that began it.",
         )
     return _train(folder, trials, {key: found[key] for key in ("kind", "recipe", "source")}, how)

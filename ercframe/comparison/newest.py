@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ercframe.errors import InputError
+from ercframe.wording import counted
 
 
 def run_folder(path: Path) -> Path:
@@ -21,7 +22,7 @@ def run_folder(path: Path) -> Path:
     if finished:
         return finished[-1]
     if runs:
-        raise InputError(f"none of the {len(runs)} runs in {path} is finished; name one of them, such as {runs[-1]}")
+        raise InputError(f"none of {counted(len(runs), 'run')} in {path} is finished; name one, such as {runs[-1]}")
     raise InputError(f"{path} must be a run folder, or a folder of runs such as runs/sdt_iemocap (got neither)")
 
 

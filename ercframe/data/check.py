@@ -9,11 +9,12 @@ import numpy as np
 
 from ercframe.data.check_dialogues import check_dialogues
 from ercframe.data.check_features import check_features
-from ercframe.data.findings import Finding, counted
+from ercframe.data.findings import Finding
 from ercframe.data.manifest import EXTRACTING, MANIFEST, read_manifest
 from ercframe.data.reader import Bundle
 from ercframe.data.records import sha256
 from ercframe.errors import InputError
+from ercframe.wording import counted
 
 
 def check_bundle(path: Path, on_step: Callable[[str], None] = lambda step: None) -> list[Finding]:

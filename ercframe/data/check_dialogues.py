@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ercframe.data.findings import Finding, Level, Place, counted
+from ercframe.data.findings import Finding, Level, Place
 from ercframe.data.manifest import DIALOGUES
 from ercframe.data.reader import Bundle
 from ercframe.data.records import SPLITS
 from ercframe.errors import InputError
+from ercframe.wording import counted
 
 Moment = tuple[str, float, float]
 """What was said, from when to when."""

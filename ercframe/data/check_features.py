@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ercframe.data import standardise
 from ercframe.data.check_leaks import check_leaks
-from ercframe.data.findings import Finding, Level, counted
+from ercframe.data.findings import Finding, Level
 from ercframe.data.reader import Bundle, Features
 from ercframe.errors import InputError
+from ercframe.wording import counted
 
 # Shape letters: N utterances of the bundle, R rows of a slice, D features.
 

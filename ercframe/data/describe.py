@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from ercframe.data.findings import Finding, Place, counted
+from ercframe.data.findings import Finding, Place
 from ercframe.data.records import DialogueRecord, UtteranceRecord
+from ercframe.wording import counted
 
 TOO_LONG = 60.0
 """Seconds; a longer utterance is likely several."""

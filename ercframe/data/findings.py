@@ -56,8 +56,3 @@ def as_json(findings: Iterable[Finding]) -> dict[str, Any]:
         for f in ordered
     ]
     return {"schema_version": 1, "counts": dict(Counter(f.level for f in ordered)), "findings": rows}
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """``"1 row"``, ``"2 rows"``, ``"1,234 rows"``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -156,7 +156,8 @@ def read_manifest(bundle: Path) -> Manifest:
         if not isinstance(raw, dict) or "schema_version" not in raw:
             raise ValueError("it must be a mapping with schema_version")
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"no bundle at {bundle}{f': it has no {MANIFEST}' if bundle.is_dir() else ''}") from None
+        why = f": it has no {MANIFEST}" if bundle.is_dir() else ": it is a file" if bundle.exists() else ""
+        raise InputError(f"no bundle at {bundle}{why}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as a manifest: {error}; import the bundle again") from None
     if not readable(raw["schema_version"]):

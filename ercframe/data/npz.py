@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ercframe.data.findings import Finding, Place, counted
+from ercframe.data.findings import Finding, Place
 from ercframe.data.records import FeatureArray, SourceFile
 from ercframe.errors import InputError, Problem, nearest
+from ercframe.wording import counted
 
 # Shape letters: N utterances, D features.
 

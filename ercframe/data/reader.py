@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ercframe.data import standardise
-from ercframe.data.findings import Place, counted
+from ercframe.data.findings import Place
 from ercframe.data.index import TARGET, index_shapes, split_sizes
 from ercframe.data.manifest import DIALOGUES, INDEX, MANIFEST, Modality, read_manifest
 from ercframe.data.records import SPLITS
 from ercframe.data.speakers import NOBODY, by_appearance
 from ercframe.errors import InputError, nearest
+from ercframe.wording import counted
 
 # Shape letters: B dialogues, N utterances of the bundle, L of one dialogue, R rows of a slice, D features,
 # K values of a target.
@@ -214,7 +215,8 @@ class Bundle:
         if missing:
             hint = next((h for m in missing if (h := nearest(m, present))), "")
             named = ", ".join(f"'{m}'" for m in missing)
-            raise InputError(f"{self.path} has no modality {named}; it has {', '.join(present) or 'none'}{hint}")
+            lacking = "modality" if len(missing) == 1 else "modalities"
+            raise InputError(f"{self.path} has no {lacking} {named}; it has {', '.join(present) or 'none'}{hint}")
 
     def places(self, rows: Sequence[int]) -> Iterator[Place]:
         """Dialogue and utterance of some rows; the utterance's number from 0 where its line cannot be read."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ercframe.data import standardise
 from ercframe.data.corpus_faults import corpus_faults
-from ercframe.data.findings import Finding, counted
+from ercframe.data.findings import Finding
 from ercframe.data.index import TARGET, Arrays, build_index, split_rows, split_sizes
 from ercframe.data.manifest import (
     DIALOGUES,
@@ -33,6 +33,7 @@ from ercframe.data.records import Corpus, DialogueRecord, FeatureArray, SourceFi
 from ercframe.data.speakers import most_at_once, names_sides
 from ercframe.errors import InputError
 from ercframe.tensor_files import save_arrays
+from ercframe.wording import counted
 
 # Shape letters: B dialogues, N utterances of the corpus, D features.
 

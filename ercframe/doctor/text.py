@@ -9,9 +9,9 @@ from typing import Any
 
 from ercframe.doctor import versions
 from ercframe.doctor.diagnosis import Diagnosis
+from ercframe.wording import GLUE, counted, hanging
 
 _LABEL = 18  # columns
-_A_LINE = 6  # packages
 
 
 def lines(diagnosis: Diagnosis) -> Iterator[str]:
@@ -29,7 +29,8 @@ def lines(diagnosis: Diagnosis) -> Iterator[str]:
         ("Output", diagnosis.terminal["encoding"] or "closed"),
         *(("Environment" if i == 0 else "", f"{k}={v}") for i, (k, v) in enumerate(diagnosis.settings.items())),
     ]
-    yield from (f"{label:<{_LABEL}}{text}" for label, text in rows)
+    for label, text in rows:
+        yield from hanging(f"{label:<{_LABEL}}", text)
     yield ""
     yield from _problems(diagnosis)
 
@@ -40,9 +41,9 @@ def torch_in_words(torch: dict[str, Any]) -> str:
         return "cannot be imported"
     gpus = [f"{gpu['name']} ({gpu['bytes'] / 1e9:.0f} GB, capability {gpu['capability']})" for gpu in torch["cuda"]]
     cuda = f"CUDA {torch['cuda_build']}: {', '.join(gpus) or 'no device'}" if torch["cuda_build"] else "no CUDA"
-    cpu = f"CPU {torch['cpu']}{', bfloat16' if torch['cpu_bf16'] else ''}, {torch['threads']} threads"
+    cpu = f"CPU {torch['cpu']}{', bfloat16' if torch['cpu_bf16'] else ''}, {counted(torch['threads'], 'thread')}"
     mps = "; MPS" if torch["mps"] else ""
-    return f"{torch['version']}; {cuda}{mps}; {cpu} on {torch['cores']} cores"
+    return f"{torch['version']}; {cuda}{mps}; {cpu} on {counted(torch['cores'], 'core')}"
 
 
 def plugins_in_words(plugins: list[dict[str, Any]]) -> str:
@@ -56,9 +57,7 @@ def plugins_in_words(plugins: list[dict[str, Any]]) -> str:
 def _packages(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     """The versions of what is always required."""
     required = [package for package in diagnosis.packages if not package.extra]
-    words = [f"{package.name} {package.installed or 'missing'}" for package in required]
-    for i in range(0, len(words), _A_LINE):
-        yield "Packages" if i == 0 else "", ", ".join(words[i : i + _A_LINE])
+    yield "Packages", ", ".join(f"{package.name}{GLUE}{package.installed or 'missing'}" for package in required)
 
 
 def _extras(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
@@ -66,8 +65,8 @@ def _extras(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "Extras", f"installed: {', '.join(extra for extra, missing in lacking.items() if not missing) or 'none'}"
     for extra, missing in lacking.items():
         if missing:
-            command = f"pip install -c constraints.txt 'ercframe[{extra}]'"
-            yield "", f"{extra} lacks {', '.join(missing)}: {command}"
+            yield "", f"{extra} lacks {', '.join(missing)}:"
+            yield "", f"  pip install -c constraints.txt 'ercframe[{extra}]'"
 
 
 def _places(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:

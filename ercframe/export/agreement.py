@@ -16,6 +16,7 @@ from ercframe.errors import InputError, RunError
 from ercframe.evaluate import batches
 from ercframe.exported import Agreement
 from ercframe.model import Model
+from ercframe.wording import counted
 
 # Shape letters: L turns of a dialogue, D features, C emotions.
 
@@ -80,7 +81,7 @@ class Cases:
                 found_LC = run(dialogue.features, dialogue.speaker, dialogue.available)
             except Exception as error:  # whatever a runtime raises
                 first = (str(error).strip().splitlines() or [""])[0][:300]
-                raise RunError(f"it fails on a dialogue of {len(dialogue)} turns: {first}") from error
+                raise RunError(f"it fails on a dialogue of {counted(len(dialogue), 'turn')}: {first}") from error
             difference = max(difference, _difference(found_LC, expected_LC))
         if not difference <= TOLERANCE:
             raise RunError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from ercframe.data.findings import Finding, Level, counted
+from ercframe.data.findings import Finding, Level
 from ercframe.data.reader import Bundle
 from ercframe.extraction.blocks import Missing
+from ercframe.wording import counted
 
 
 def findings(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ercframe.components import Extractor
-from ercframe.data.findings import counted
 from ercframe.data.reader import Bundle
 from ercframe.data.views import UtteranceView, views_of
 from ercframe.errors import InputError
 from ercframe.extraction.blocks import Block, Missing, blocks
+from ercframe.wording import counted
 
 NO_FILE = "no such file"
 

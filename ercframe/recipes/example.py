@@ -30,4 +30,8 @@ def example_yaml(component: type[Component], width: int) -> str:
         "loss": {"losses": {component.name: slot}},
         "tracker": {"trackers": [slot]},
     }
-    return dump(slots.get(component.kind, {component.kind: slot}), width=width)
+    tree = slots.get(component.kind, {component.kind: slot})
+    # A line is broken after the setting that passes the width, so that one has to aim lower.
+    tries = (dump(tree, width=aim) for aim in range(width, width // 2, -1))
+    first = dump(tree, width=width)
+    return next((text for text in tries if max(map(len, text.splitlines())) <= width), first)

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from ercframe.errors import nearest
 from ercframe.recipes.yaml_tree import Node, written
+from ercframe.wording import counted
 
 # What must hold, to follow "must be", by pydantic's name of the fault and what it knows of it.
 _REQUIREMENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -80,7 +81,7 @@ def _listed(ctx: Mapping[str, Any]) -> str:
 
 
 def _sized(bound: str, length: int) -> str:
-    return f"a list with {bound} {length} {'entry' if length == 1 else 'entries'}"
+    return f"a list with {bound} {counted(length, 'entry', 'entries')}"
 
 
 def _got(node: Node) -> str:

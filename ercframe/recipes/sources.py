@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ercframe.errors import InputError, Problem
+from ercframe.wording import counted
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class SourceMap:
     def error(self, findings: Iterable[Finding], help: str = "") -> InputError:
         """One error that reports every finding once, in reading order, with what came from another file marked."""
         problems = [self._problem(f) for f in dict.fromkeys(sorted(findings, key=self._reading_order))]
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = counted(len(problems), "problem")
         return InputError(f"{count} in {self.recipe}", problems, help)
 
     def _problem(self, finding: Finding) -> Problem:

@@ -9,6 +9,7 @@ from typing import Any
 from ercframe.report.table import GENERATED, SHORT, percent
 from ercframe.report.words import mean_and_std
 from ercframe.statistics.confusion import NAMES
+from ercframe.wording import counted
 
 Run = Mapping[str, Any]
 
@@ -50,8 +51,9 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
     several = any(len(run["seeds"]) > 1 for run in found["runs"])
     what = "dialogues and seeds" if several and drawn["seeds"] == "drawn" else "dialogues"
     spread = "mean ± std over the seeds (ddof 1); " if several else ""
+    turns, dialogues = counted(found["turns"], "turn"), counted(found["dialogues"], "test dialogue")
     yield (
-        f"In percent, on {found['turns']:,} turns of {found['dialogues']:,} test dialogues; {spread}intervals: "
+        f"In percent, on {turns} of {dialogues}; {spread}intervals: "
         f"{100 * drawn['level']:.0f} %, percentiles of {drawn['resamples']:,} bootstrap resamples of {what}."
     )
     differences = [run["difference"] for run in found["runs"] if run["difference"]]
@@ -69,7 +71,7 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
             seeds = ", ".join(map(str, run["difference"]["seeds"]))
             yield f"{run['name']} is held against the baseline over the seeds that both have: {seeds}."
         if not run["whole"]:
-            seeds = f"{len(run['seeds'])} of {run['seeds_wanted']} seeds"
+            seeds = f"{len(run['seeds'])} of {counted(run['seeds_wanted'], 'seed')}"
             yield f"{run['name']} is not finished ({run['status']}): {seeds}."
     yield from found["warnings"]
 

@@ -21,6 +21,7 @@ from ercframe.report.sections.training import training
 from ercframe.report.words import interval, with_std
 from ercframe.scored_turns import ScoredTurns
 from ercframe.statistics.confusion import NAMES
+from ercframe.wording import counted
 
 
 @dataclass(frozen=True)
@@ -130,4 +131,4 @@ def _notes(run: RunMaterial) -> Iterator[str]:
         yield "These conversations were drawn from a model; nobody spoke them. The numbers say nothing of people."
     if run.status != "finished":
         done = sum(bool(seed.entry and seed.entry.get("finished", True)) for seed in run.seeds)
-        yield f"The run is not finished: {run.status}, with {done} finished seeds."
+        yield f"The run is not finished: {run.status}, with {counted(done, 'finished seed')}."

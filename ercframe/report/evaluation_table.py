@@ -13,6 +13,7 @@ from rich.text import Text
 from ercframe.report.breakdown_table import breakdown_notes, confusions_table, slices_table, with_interval
 from ercframe.report.table import GENERATED, SHORT, empty_table, percent
 from ercframe.report.words import mean_and_std
+from ercframe.wording import counted
 
 SAME = 5e-7
 """Scores nearer to each other than this are the same ones, rounded."""
@@ -124,7 +125,7 @@ def title(found: Mapping[str, Any]) -> str:
     """What was evaluated, in a line; a second one says where the data is generated."""
     count = len(found["seeds"])
     line = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {found['selection']}, "
-    line += f"{count} seeds" if count > 1 else f"seed {found['seeds'][0]['seed']}"
+    line += counted(count, "seed") if count > 1 else f"seed {found['seeds'][0]['seed']}"
     return f"{line}\n{GENERATED}" if found["dataset"]["generated"] else line
 
 

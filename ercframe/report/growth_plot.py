@@ -8,6 +8,7 @@ from typing import Any
 
 from ercframe.files import write_atomically
 from ercframe.report.palette import COLOURS, MARKERS
+from ercframe.wording import counted
 
 
 def draw_growth(found: Mapping[str, Any], path: Path) -> None:
@@ -29,6 +30,6 @@ def draw_growth(found: Mapping[str, Any], path: Path) -> None:
         axes.grid(True, which="major", alpha=0.3)
         axes.legend(frameon=False)
     on = found["machine"]
-    threads = f"{on['threads']} thread{'s' * (on['threads'] != 1)}"
+    threads = counted(on["threads"], "thread")
     figure.suptitle(f"{found['recipe']}: {on['gpu'] or on['processor']}, {threads}, {on['date'][:10]}", fontsize=9)
     write_atomically(path, lambda beside: figure.savefig(beside, format="svg", metadata={"Date": None}))

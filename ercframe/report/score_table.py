@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ercframe.report.breakdown_table import breakdown_notes, confusions_table, slices_table, with_interval
 from ercframe.report.table import empty_table
+from ercframe.wording import counted
 
 
 def score_table(found: Mapping[str, Any]) -> RenderableType:
@@ -25,7 +26,9 @@ def score_table(found: Mapping[str, Any]) -> RenderableType:
 
 def _scores(found: Mapping[str, Any]) -> Table:
     title = f"{found['predictions']['file']} on {found['bundle']['corpus']}, {found['split']}"
-    table = empty_table(f"{escape(title)}: {found['turns']:,} turns, {found['dialogues']:,} dialogues")
+    table = empty_table(
+        f"{escape(title)}: {counted(found['turns'], 'turn')}, {counted(found['dialogues'], 'dialogue')}"
+    )
     table.add_column("score", no_wrap=True)
     for name in ("", "95 % interval", "turns"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ercframe.report.table import GENERATED, SHORT, empty_table
 from ercframe.report.words import mean_and_std
+from ercframe.wording import counted
 
 
 def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -81,7 +82,7 @@ def _title(name: str, result: Mapping[str, Any]) -> str:
 
 def _caption(results: Sequence[Mapping[str, Any]], best: str | None) -> str:
     counts = sorted({len(result["seeds"]) for result in results})
-    seeds = f"{counts[0]} seed{'s' * (counts[0] != 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    seeds = counted(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     text = f"In percent; mean ± std over {seeds}, with ddof 1."
     return f"{text} Bold: the best on dev, which alone may choose." if best else text
 

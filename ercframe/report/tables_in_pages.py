@@ -16,6 +16,7 @@ from ercframe.errors import InputError, nearest
 from ercframe.files import write_text
 from ercframe.report.comparison_files import as_json
 from ercframe.report.comparison_text import markdown
+from ercframe.wording import counted
 
 _TABLE = re.compile(r"(<!-- table (?P<name>\S+) -->\n)(?P<body>.*?)(<!-- end of table (?P=name) -->)", re.DOTALL)
 
@@ -83,7 +84,7 @@ def _surroundings(made: Mapping[str, Any]) -> str:
 
 
 def _threads(number: int) -> str:
-    return f"{number} thread{'s' * (number != 1)}"
+    return counted(number, "thread")
 
 
 def _results(path: Path) -> dict[str, Any]:

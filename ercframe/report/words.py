@@ -24,8 +24,3 @@ def mean_and_std(found: Mapping[str, Any]) -> str:
 def interval(one: Estimate) -> str:
     """``65.01 to 69.20``; nothing where no resample had it."""
     return "" if math.isnan(one.low) else f"{percent(one.low)} to {percent(one.high)}"
-
-
-def plural(count: int, what: str) -> str:
-    """``1 seed``, ``2,000 seeds``."""
-    return f"{count:,} {what}{'s' * (count != 1)}"

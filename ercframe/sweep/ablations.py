@@ -37,7 +37,8 @@ def ablations(source: Source, only: Sequence[str] = ()) -> tuple[dict[str, Chang
         if only and name not in only:
             continue
         if lacking := [m for m in _named_modalities(recipe, name) if m not in recipe.modalities]:
-            notices.append(f"{name} is left out: the recipe has no modality {', '.join(lacking)} now")
+            what = "modality" if len(lacking) == 1 else "modalities"
+            notices.append(f"{name} is left out: the recipe has no {what} {', '.join(lacking)} now")
         else:
             settings[name] = changes
     return settings, notices

@@ -13,6 +13,7 @@ from ercframe.recipes.sources import COMMAND_LINE
 from ercframe.recipes.yaml_tree import parse
 from ercframe.runs import digest
 from ercframe.sweep.plan import Changes
+from ercframe.wording import counted
 
 LONGEST_NAME = 80
 
@@ -41,7 +42,7 @@ def grid(axes: Sequence[str]) -> dict[str, Changes]:
         except ValueError as error:
             problems.append(Problem("--grid", key if is_key(key) else axis, str(error)))
     if problems:
-        raise InputError(f"{len(problems)} problem{'s' * (len(problems) != 1)} in the grid", problems)
+        raise InputError(f"{counted(len(problems), 'problem')} in the grid", problems)
     changes = [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
     return dict(zip(names(changes), changes, strict=True))
 

@@ -14,6 +14,7 @@ from ercframe.errors import InputError, Problem
 from ercframe.recipes.resolved import plain
 from ercframe.resumption import data_digest, origins
 from ercframe.runs import digest, plugin_copies
+from ercframe.wording import counted
 
 Changes = Mapping[str, str]
 """Dotted keys of a recipe and the YAML of their values."""
@@ -116,7 +117,7 @@ def plan(source: Source, settings: Mapping[str, Changes]) -> list[Trial]:
     if problems:
         wrong = len({name for names in problems.values() for name in names})
         raise InputError(
-            f"{wrong} of {len(settings)} trials cannot be trained; none was started",
+            f"{wrong} of {counted(len(settings), 'trial')} cannot be trained; none was started",
             [Problem(_named(names), what, message) for (what, message), names in problems.items()],
         )
     return trials

@@ -10,6 +10,7 @@ from ercframe.data.dialogue import Dialogue
 from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
 from ercframe.tensors import Stream
 from ercframe.testing.conversations import LENGTHS, example_dataset, example_dialogues
+from ercframe.wording import counted
 
 WIDTH = 6
 UNEVEN = (6, 4, 5)
@@ -64,7 +65,7 @@ def other_corpora(kind: str) -> Iterator[Scene]:
 
 def _corpora() -> Iterator[tuple[str, DatasetInfo]]:
     for count in (3, 2, 1):
-        yield f"{count} {'modality' if count == 1 else 'modalities'}", example_dataset(count)
+        yield counted(count, "modality", "modalities"), example_dataset(count)
 
 
 def _of_corpus() -> Iterator[Scene]:

@@ -12,6 +12,7 @@ import torch
 from ercframe.specs import FusedSpec, ModelSpec, StreamSpec
 from ercframe.testing.scenes import Scene
 from ercframe.testing.verdicts import NotApplicableError
+from ercframe.wording import counted
 
 MOST_TRIES = 150
 """Enough for all that the usual scenes can lose; a limit for components that are slow."""
@@ -111,7 +112,7 @@ class Smallest:
         """Such as ``"2 dialogues of 1 and 2 utterances; text (1 feature)"``."""
         scene, widths = self.scene, self.scene.dataset.modalities
         parts = [_dialogues(scene.lengths)]
-        parts += [", ".join(f"{m} ({width} {'feature' if width == 1 else 'features'})" for m, width in widths.items())]
+        parts += [", ".join(f"{m} ({counted(width, 'feature')})" for m, width in widths.items())]
         parts += ["some lack a modality"] * scene.holes + ["some have no label"] * scene.unscored
         return "; ".join([*parts, *(f"behind {_told(spec)}" for spec in scene.before)])
 

@@ -36,7 +36,8 @@ def test_it_says_what_would_be_trained_and_leaves_nothing_behind(recipe, tmp_pat
     assert capsys.readouterr().out.splitlines() == [
         "mine can be trained.",
         "  data        synthetic: text 32, audio 24; 4 emotions",
-        "              GENERATED DATA: these conversations were drawn from a model, nobody spoke them",
+        "              GENERATED DATA: these conversations were drawn from a model,",
+        "              nobody spoke them",
         "  dialogues   6 train, 3 dev, 3 test; dev: the corpus's own",
         "  parameters  532: encoder 464, classifier 68",
         "  training    2 seeds × 1 epoch; batches of 2 dialogues",

@@ -124,6 +124,13 @@ def test_what_cannot_be_done_is_said_plainly(tmp_path, ercframe, arguments, mess
     assert err.startswith(message)
 
 
+def test_arguments_in_the_wrong_order(tmp_path, capsys):
+    assert run_app(["data", "extract", str(tmp_path), "timing"]) == 2
+    assert capsys.readouterr().err == (
+        f"must be EXTRACTOR BUNDLE (got a folder first); did you mean `timing {tmp_path}`?\n"
+    )
+
+
 @pytest.mark.slow
 def test_killed_at_any_time_it_goes_on_and_writes_the_same_bytes(tmp_path):
     """Killed, with all it had started, at random moments; each kill costs at most the batch that was in work."""

@@ -214,7 +214,7 @@ def test_graphics_cards_are_described():
     found = Found(torch=_devices(torch))
     program = dict.fromkeys(("ercframe", "installed in", "python", "interpreter", "system"), "?")
     diagnosis = Diagnosis(program, (), found, {}, {}, {"encoding": "utf-8"}, ())
-    shown = "\n".join(lines(diagnosis))
+    shown = " ".join(" ".join(lines(diagnosis)).split())
     assert "2.13.0+cu128; CUDA 12.8: NVIDIA H200 (150 GB, capability 9.0); CPU AVX2" in shown
     assert "Nothing." in markdown(diagnosis)
     json.dumps(diagnosis.as_json())

@@ -425,8 +425,14 @@ BUILDING = {
     "missing bundle": Mistake(
         "dataset.path: no bundle at data/none\n\n1. import it\n2. check it\n3. run again\n"
         "Add --demo to see the recipe on generated conversations first.",
-        content=MINE + "data_help: |\n  1. import it\n  2. check it\n  3. run again\n",
-        overrides=("dataset={type: bundle, path: data/none}",),
+        content=MINE.replace("{type: synthetic, train: 6, dev: 3, test: 3}", "{type: bundle, path: data/none}")
+        + "data_help: |\n  1. import it\n  2. check it\n  3. run again\n",
+    ),
+    "path of one's own that is no bundle": Mistake(
+        f"dataset.path: no bundle at {Path(__file__).resolve()}: it is a file\n\n"
+        "A bundle is a folder that `ercframe data import` makes. Paths are relative to FOLDER.",
+        content=MINE + "data_help: import it\n",
+        overrides=(f"dataset={{type: bundle, path: {Path(__file__).resolve()}}}",),
     ),
 }
 

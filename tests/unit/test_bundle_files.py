@@ -15,8 +15,8 @@ import pytest
 from small_corpus import AUDIO, MADE_BY, NAN, TEXT, bundle, corpus, dialogues, edited
 
 from ercframe import Bundle, DialogueRecord, FeatureArray, Finding, InputError, Place
-from ercframe.data.findings import counted
 from ercframe.data.writer import write_bundle
+from ercframe.wording import counted
 
 FEATURES = "features/text.safetensors"
 
@@ -228,7 +228,7 @@ def test_no_manifest_at_all(tmp_path: Path, text: str) -> None:
 
 def test_an_unknown_modality_names_those_there_are(tmp_path: Path) -> None:
     made = bundle(tmp_path / "b")
-    expected = f"{tmp_path}/b has no modality 'tekst', 'video'; it has text, audio; did you mean 'text'?"
+    expected = f"{tmp_path}/b has no modalities 'tekst', 'video'; it has text, audio; did you mean 'text'?"
     with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
         made.require(["audio", "tekst", "video"])
 

@@ -7,15 +7,15 @@ import math
 from ercframe.report.figures.confusion import confusion_matrix
 from ercframe.report.figures.intervals import Bars, interval_bars
 from ercframe.report.page import Section
-from ercframe.report.words import plural
 from ercframe.scored_turns import ScoredTurns
+from ercframe.wording import counted
 
 
 def classes(test: ScoredTurns) -> Section:
     """F1 of each class with intervals, and the confusion matrix over all seeds."""
     counts_CC = test.counts.sum(axis=(0, 1))
     seeds = len(test.predicted)
-    added = f"counts added over {plural(seeds, 'seed')}" if seeds > 1 else "counts"
+    added = f"counts added over {counted(seeds, 'seed')}" if seeds > 1 else "counts"
     groups = [Bars(name, [one]) for name, one in test.f1.items()]
     bars = interval_bars(
         "f1",

@@ -13,8 +13,8 @@ from ercframe.report.material import RunMaterial
 from ercframe.report.measures import chosen_seed, modality_weights
 from ercframe.report.page import Conversation, Figure, Section, Turn
 from ercframe.report.table import percent
-from ercframe.report.words import plural
 from ercframe.scored_turns import ScoredTurns
+from ercframe.wording import counted
 
 # Shape letters: N scored turns, S seeds, M modalities, B dialogues.
 
@@ -105,7 +105,7 @@ def _conversation(
                 shares=[(name, x, f"{100 * x:.0f}") for name, x in mixed],
             )
         )
-    told = f"{what}: {percent(float(share))} % of {plural(len(numbers), 'scored turn')} right"
+    told = f"{what}: {percent(float(share))} % of {counted(len(numbers), 'scored turn')} right"
     if len(numbers) > MOST_TURNS:
         told += f"; the first {MOST_TURNS} are shown"
     name = test.dialogues[b]

@@ -12,9 +12,10 @@ from ercframe.report.figures.reliability import reliability_diagram
 from ercframe.report.material import RunMaterial
 from ercframe.report.page import Figure, Section, Table
 from ercframe.report.table import percent
-from ercframe.report.words import interval, mean_and_std, plural, with_std
+from ercframe.report.words import interval, mean_and_std, with_std
 from ercframe.statistics.confusion import HEADLINE, NAMES
 from ercframe.statistics.over_seeds import Estimate
+from ercframe.wording import counted
 
 Found = Mapping[str, Any]
 
@@ -26,7 +27,7 @@ def evaluated(run: RunMaterial) -> Iterator[Section]:
         note = "There is no evaluation.json: ercframe eval RUN writes it, and what it finds is then shown here."
         yield Section("evaluation", "Evaluation", [note], plain=True)
         return
-    about = f"On {found['split']}, {plural(len(found['seeds']), 'seed')}, by ercframe eval."
+    about = f"On {found['split']}, {counted(len(found['seeds']), 'seed')}, by ercframe eval."
     parts = {"slices": _slices, "calibration": _calibration, "context": _context, "robustness": _robustness}
     for part, make in parts.items():
         if found.get(part):

@@ -8,11 +8,11 @@ from typing import Any
 from ercframe.report.material import RunMaterial
 from ercframe.report.page import Section, Table
 from ercframe.report.table import SHORT, percent
-from ercframe.report.words import plural
 from ercframe.scored_turns import ScoredTurns
 from ercframe.statistics.bootstrap import RESAMPLES
 from ercframe.statistics.confusion import NAMES
 from ercframe.statistics.over_seeds import FEW, Estimate
+from ercframe.wording import counted
 
 
 def result(run: RunMaterial, test: ScoredTurns) -> Section:
@@ -43,7 +43,7 @@ def _notes(run: RunMaterial, test: ScoredTurns) -> Iterator[str]:
     yield oracle_told(run, test.headline)
     yield (
         f"The interval is about the dialogues: percentiles of {RESAMPLES:,} resamples of the {len(test.dialogues)} "
-        f"test dialogues ({plural(len(test.label), 'scored turn')}), the same for every seed, of the mean over "
+        f"test dialogues ({counted(len(test.label), 'scored turn')}), the same for every seed, of the mean over "
         "seeds. The deviation is about the seeds, with ddof 1."
     )
     if run.average:
