@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -76,26 +77,30 @@ def main() -> int:
     folder, go_on, signals = RunFolder(Path(sys.argv[1])), sys.argv[2], Signals()
     caller = Caller(os.dup(1), signals)
     os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # with nothing at hand it ends the process without a word
+    try:
+        with signals.listening():
+            return _work(folder, go_on, caller)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Terminated:
+        return PREEMPTED
+
+
+def _work(folder: RunFolder, go_on: str, caller: Caller) -> int:
     orders: SimpleQueue[bytes] = SimpleQueue()
-    with signals.listening():
-        try:
-            end_with_parent(orders.put)
-            _train(folder, caller, orders, signals)
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        except Terminated:
-            return PREEMPTED
-        except Exception as error:
-            known = explained(error, folder, go_on)
-            expected = isinstance(known, InputError | RunError)
-            caller.failed(
-                str(known) if expected else f"the code that trains it failed\n{traceback.format_exc().rstrip()}"
-            )
-            return 1
+    end_with_parent(orders.put)
+    try:
+        _train(folder, caller, orders)
+    except Exception as error:
+        known = explained(error, folder, go_on)
+        expected = isinstance(known, InputError | RunError)
+        caller.failed(str(known) if expected else f"the code that trains it failed\n{traceback.format_exc().rstrip()}")
+        return 1
     return 0
 
 
-def _train(folder: RunFolder, caller: Caller, orders: SimpleQueue[bytes], signals: Signals) -> None:
+def _train(folder: RunFolder, caller: Caller, orders: SimpleQueue[bytes]) -> None:
     said: list[str] = []  # by the process that started this one, too
     with reopened(folder, said.append) as (experiment, found):
         keep_freed_memory()
@@ -103,7 +108,8 @@ def _train(folder: RunFolder, caller: Caller, orders: SimpleQueue[bytes], signal
             caller.ready()
             while order := orders.get().strip():
                 seed = int(order)
-                train_seed(SeedRun(experiment, seed, folder.seed(seed), found.device, signals, caller), caller)
+                run = SeedRun(experiment, seed, folder.seed(seed), found.device, caller.signals, caller)
+                train_seed(run, caller)
                 caller.ready()
 
 

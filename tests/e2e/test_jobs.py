@@ -245,7 +245,7 @@ def test_the_error_of_a_plugin_in_one_seed_is_told_with_its_place(recipe, tmp_pa
     assert code == 1
     told = errors[errors.index("seed 3: ") :]
     assert told.startswith("seed 3: the code that trains it failed\nTraceback (most recent call last):\n")
-    assert 'faulty.py", line 18, in forward\n' in told
+    assert 'faulty.py", line 19, in forward\n' in told
     assert told.endswith("LookupError: only this seed fails\n")
     assert "said by a plugin" not in shown  # which has results
 
