@@ -33,15 +33,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give ``source`` a second name, or copy it where the file system has no hard links."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

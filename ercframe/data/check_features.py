@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ercframe.data import standardise
 from ercframe.data.check_leaks import check_leaks
+from ercframe.data.features import Features
 from ercframe.data.findings import Finding, Level
-from ercframe.data.reader import Bundle, Features
+from ercframe.data.reader import Bundle
 from ercframe.errors import InputError
 from ercframe.wording import counted
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ercframe.data.features import Features
 from ercframe.data.findings import Finding
-from ercframe.data.reader import Bundle, Features
+from ercframe.data.reader import Bundle
 from ercframe.wording import counted
 
 # Shape letters: S scored training rows that are looked at, D features, C emotions, K values of a target.

@@ -4,77 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
-from ercframe.data import standardise
+from ercframe.data.features import Features
 from ercframe.data.findings import Place
 from ercframe.data.index import TARGET, index_shapes, split_sizes
-from ercframe.data.manifest import DIALOGUES, INDEX, MANIFEST, Modality, read_manifest
+from ercframe.data.manifest import DIALOGUES, INDEX, MANIFEST, read_manifest
 from ercframe.data.records import SPLITS
 from ercframe.data.speakers import NOBODY, by_appearance
+from ercframe.data.stored import damaged, read_arrays
 from ercframe.errors import InputError, nearest
 from ercframe.wording import counted
 
-# Shape letters: B dialogues, N utterances of the bundle, L of one dialogue, R rows of a slice, D features,
-# K values of a target.
+# Shape letters: B dialogues, N utterances of the bundle, L of one dialogue, K values of a target.
 
 _SPLIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(SPLITS)}
-
-
-class Features:
-    """The features of one modality; rows are read from the memory-mapped file as they are asked for.
-
-    Attributes:
-        modality: its entry in the manifest.
-        available: which utterances have it, ``(N,)``.
-        statistics: mean and scale of every column, ``(D,)`` each.
-    """
-
-    def __init__(self, bundle: Path, modality: Modality, utterances: int) -> None:
-        self.modality, self._path = modality, bundle / modality.file
-        shapes: dict[str, tuple[int | None, ...]] = {
-            "values": (utterances, modality.width),
-            "available": (utterances,),
-            "mean": (modality.width,),
-            "scale": (modality.width,),
-        }
-        stored = _tensors(self._path, shapes, except_for="values")
-        self.available: NDArray[np.bool_] = stored["available"]
-        self.statistics = standardise.Statistics(stored["mean"], stored["scale"])
-
-    @cached_property
-    def _values(self) -> Any:
-        return safe_open(self._path, framework="np").get_slice("values")  # type: ignore[no-untyped-call]
-
-    def rows(self, start: int, stop: int) -> NDArray[Any]:
-        """Raw values of rows ``start`` to ``stop``, ``(R, D)``."""
-        values: NDArray[Any] = self._values[start:stop]
-        return values
-
-    def pieces(self) -> Iterator[tuple[int, NDArray[Any]]]:
-        """All rows, raw, ``(R, D)`` at a time, each piece with its first row."""
-        rows, step = len(self.available), standardise.rows_in_a_piece(self.modality.width)
-        for start in range(0, rows, step):
-            yield start, self.rows(start, min(start + step, rows))
-
-    def standardised(self, start: int, stop: int, clip: float | None) -> NDArray[np.float32]:
-        """Rows with unknown values and missing rows at 0, ``(R, D)``; see :mod:`ercframe.data.standardise`."""
-        return standardise.apply(self.rows(start, stop), self.available[start:stop], self.statistics, clip)
-
-    def filled(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Raw rows with unknown values at the training mean and missing rows at 0, ``(R, D)``."""
-        return standardise.fill(self.rows(start, stop), self.available[start:stop], self.statistics)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # An open file cannot travel to another process; there it is opened again.
-        return {name: value for name, value in self.__dict__.items() if name != "_values"}
 
 
 class Bundle:
@@ -100,7 +49,7 @@ class Bundle:
         self.path, self.manifest = path, read_manifest(path)
         manifest = self.manifest
         shapes = index_shapes(manifest.dialogues, manifest.utterances, manifest.targets, bool(manifest.groups))
-        index = _tensors(path / INDEX, shapes)
+        index = read_arrays(path / INDEX, shapes)
         self.offsets, self.split, self._lines = index["offsets"], index["split"], index["lines"]
         self._ids, self._id_offsets = index["ids"], index["id_offsets"]
         self.label, self.speaker, self.start, self.end = (index[k] for k in ("label", "speaker", "start", "end"))
@@ -111,9 +60,9 @@ class Bundle:
     def _check_dialogues_file(self) -> None:
         path = self.path / DIALOGUES
         if not path.is_file():
-            raise _damaged(path, "it is missing")
+            raise damaged(path, "it is missing")
         if path.stat().st_size != self._lines[-1]:
-            raise _damaged(path, f"it must have {self._lines[-1]:,} bytes (got {path.stat().st_size:,})")
+            raise damaged(path, f"it must have {self._lines[-1]:,} bytes (got {path.stat().st_size:,})")
 
     def __len__(self) -> int:
         return len(self.split)
@@ -158,7 +107,7 @@ class Bundle:
         if wrong := len(self.labels_out_of_range()):
             faults.append(f"labels must be -1 to {len(self.manifest.labels) - 1} (got {wrong:,} others)")
         if faults:
-            raise _damaged(self.path / INDEX, "; ".join(faults))
+            raise damaged(self.path / INDEX, "; ".join(faults))
 
     def dialogues(self, split: str) -> NDArray[np.intp]:
         """Indices of the dialogues of a split; none where there is no such split."""
@@ -252,37 +201,10 @@ class Bundle:
             if len(record["utterances"]) != self.offsets[dialogue + 1] - self.offsets[dialogue]:
                 raise ValueError("its utterances are not those of the index")
         except (ValueError, KeyError, TypeError) as error:
-            raise _damaged(self.path / DIALOGUES, f"dialogue {dialogue}: {error}") from None
+            raise damaged(self.path / DIALOGUES, f"dialogue {dialogue}: {error}") from None
         return record
-
-
-def _tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]], except_for: str = "") -> dict[str, NDArray[Any]]:
-    """Read the arrays of a file, each of which must have the shape that the manifest promises (None: any length)."""
-    if not path.is_file():
-        raise _damaged(path, "it is missing")
-    try:
-        with safe_open(path, framework="np") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            wrong = [
-                f"'{name}' must be {list(shape)} (got {list(found[name]) if name in found else 'nothing'})"
-                for name, shape in shapes.items()
-                if name not in found or not _fits(found[name], shape)
-            ]
-            if wrong:
-                raise _damaged(path, "; ".join(wrong))
-            return {name: file.get_tensor(name) for name in shapes if name != except_for}
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, str(error)) from None
-
-
-def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(found) == len(wanted) and all(w in (None, f) for f, w in zip(found, wanted, strict=True))
 
 
 def _sizes(sizes: tuple[int, int, int]) -> str:
     dialogues, utterances, scored = sizes
     return f"{counted(dialogues, 'dialogue')}, {counted(utterances, 'utterance')}, {scored:,} scored"
-
-
-def _damaged(path: Path, cause: str) -> InputError:
-    return InputError(f"the bundle is damaged: {path}: {cause}; import it again")

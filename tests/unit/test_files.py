@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from ercframe.files import link_or_copy, write_atomically, write_json, write_json_lines, write_text
+from ercframe.files import write_atomically, write_json, write_json_lines, write_text
 
 
 def test_text_json_and_lines(tmp_path):
@@ -39,14 +39,3 @@ def test_files_are_readable_as_the_umask_says(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
-
-
-def test_a_file_is_copied_where_links_do_not_work(tmp_path, monkeypatch):
-    (tmp_path / "a").write_text("x")
-
-    def refuse(source, target):
-        raise OSError("no links here")
-
-    monkeypatch.setattr(os, "link", refuse)
-    link_or_copy(tmp_path / "a", tmp_path / "b")
-    assert (tmp_path / "b").read_text() == "x"
