@@ -148,7 +148,8 @@ def joined() -> Iterator[Ranks]:
         return
     ranks = _from_environment()
     end_with_launcher()
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read at import; what PyTorch warns of, its errors say, too
+    # Read at import. Else every rank is warned when a part reaches all that it declares in may_be_idle.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     import torch.distributed as dist
 
     try:
@@ -192,7 +193,7 @@ def _end_with_one_that_left(ranks: Ranks) -> None:
 
     try:
         left = _get_default_store().check(["left"])
-    except RuntimeError:  # the launcher is gone
+    except (RuntimeError, ValueError):  # the launcher is gone, or the ranks have not met yet
         return
     if not left:
         return

@@ -277,9 +277,15 @@ def test_two_processes_train_and_score_as_one(recipe, tmp_path):
 @pytest.mark.slow
 def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(recipe, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert end(start(recipe, *STATEFUL, "--nproc", THREE, "--out", whole))[0] == 0
+    changes = (
+        *STATEFUL,
+        "trainer.average={name: ema, decay: 0.8}",
+        "trainer.schedule.name=cosine",
+        "trainer.accumulate=2",
+    )
+    assert end(start(recipe, *changes, "--nproc", THREE, "--out", whole))[0] == 0
 
-    launcher = start(recipe, *STATEFUL, "--nproc", THREE, "--out", broken)
+    launcher = start(recipe, *changes, "--nproc", THREE, "--out", broken)
     wait_for_epoch(2, broken)
     others = [rank_of(launcher, rank) for rank in range(THREE)]
     os.kill(others[1], signal.SIGKILL)
@@ -425,11 +431,12 @@ def test_a_second_ctrl_c_to_one_rank_within_a_step_ends_all_soon(recipe, tmp_pat
 
 
 @pytest.mark.slow
-def test_two_ctrl_c_to_the_launcher_end_all_soon(recipe, tmp_path):
+@pytest.mark.parametrize("times", [2, 3])
+def test_an_impatient_ctrl_c_to_the_launcher_ends_all_soon(recipe, tmp_path, times):
     launcher = start(recipe, "trainer.epochs=100000", "--nproc", RANKS, "--out", tmp_path)
     wait_for_epoch(2, tmp_path)
     pids = [rank_of(launcher, r) for r in range(RANKS)]
-    for _ in range(2):
+    for _ in range(times):
         launcher.send_signal(signal.SIGINT)
         time.sleep(0.1)
     _, errors = launcher.communicate(timeout=45)
