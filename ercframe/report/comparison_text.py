@@ -40,23 +40,37 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def latex(found: Mapping[str, Any]) -> str:
-    r"""One table for a paper, with ``\usepackage{booktabs}``: F1 of each emotion, then the headline scores."""
-    scores, classes = list(grids(found))[:2]
-    heads = [head.text for head in (*classes.heads[1:], *scores.heads[3:])]
+    r"""A table for a paper, with ``\usepackage{booktabs}``: the headline scores, and below them the F1 of each emotion.
+
+    Beside each other they would be wider than two columns of a page.
+    """
+    scores, classes, *_ = grids(found)
+    headline = Grid(scores.title, (scores.heads[0], *scores.heads[3:]), tuple((r[0], *r[3:]) for r in scores.rows))
+    emotions = Grid(classes.title, classes.heads, classes.rows[: len(scores.rows)])
     lines = [
         "% \\usepackage{booktabs}",
         r"\begin{table*}",
         r"  \centering",
+        r"  \footnotesize",
+        r"  \setlength{\tabcolsep}{3pt}",
         rf"  \caption{{{_latex(' '.join(notes(found)))}}}",
-        rf"  \begin{{tabular}}{{l{'r' * len(heads)}}}",
-        r"    \toprule",
-        f"    {' & '.join(['', *map(_latex, heads)])} \\\\",
-        r"    \midrule",
+        r"  \medskip",
+        *_tabular(headline),
+        "",  # a paragraph of its own
+        r"  \medskip",
+        *_tabular(emotions),
     ]
-    for row, per_class in zip(scores.rows, classes.rows, strict=False):
-        cells = (row[0], *per_class[1:], *row[3:])
-        lines.append(f"    {' & '.join(map(_latex_cell, cells))} \\\\")
-    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table*}", ""])
+    return "\n".join([*lines, r"\end{table*}", ""])
+
+
+def _tabular(grid: Grid) -> Iterator[str]:
+    yield rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(grid.heads) - 1)}@{{}}}}"
+    yield r"    \toprule"
+    yield f"    {' & '.join(['', *(_latex(head.text) for head in grid.heads[1:])])} \\\\"
+    yield r"    \midrule"
+    yield from (f"    {' & '.join(map(_latex_cell, row))} \\\\" for row in grid.rows)
+    yield r"    \bottomrule"
+    yield r"  \end{tabular}"
 
 
 def as_csv(found: Mapping[str, Any]) -> str:
@@ -96,7 +110,8 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _latex_cell(cell: Cell) -> str:
-    text = _latex(cell.text.removesuffix("*")) + ("$^{*}$" if cell.text.endswith("*") else "")
+    mean, _, std = cell.text.removesuffix("*").partition(" ± ")
+    text = _latex(mean) + (rf"\,{{\scriptsize$\pm$\,{std}}}" if std else "") + "$^{*}$" * cell.text.endswith("*")
     return rf"\textbf{{{text}}}" if cell.best else text
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.markup import escape
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.text import Text
 
 from ercframe.report.table import GENERATED, SHORT, empty_table
@@ -30,7 +33,7 @@ def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     differ = len(set(map(_told, results.values()))) > 1
     title = name if differ else _title(name, next(iter(results.values())))
     table = empty_table(title, _caption(list(results.values()), best))
-    table.add_column("trial", overflow="fold")
+    table.add_column("trial")
     for column in (f"dev\n{SHORT[monitor]}", *(f"test\n{short}" for short in SHORT.values())):
         table.add_column(column, justify="right", no_wrap=True)
     for trial, result in results.items():
@@ -59,10 +62,32 @@ def left_rows(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     return Group(*(Text(f"{row['name']}: {row['status']}{why(row)}") for row in rows if not row["result"]))
 
 
-def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[str]:
+@dataclass(frozen=True)
+class _Name:
+    """A trial's name, which ends lines between its settings alone, and after a space."""
+
+    text: str
+
+    @property
+    def pieces(self) -> list[str]:
+        return re.findall(r"[^_, ]+[_, ]*|[_, ]+", self.text)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(max(cell_len(piece) for piece in self.pieces), cell_len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = [""]
+        for piece in self.pieces:
+            if lines[-1] and cell_len(lines[-1] + piece.rstrip()) > options.max_width:
+                lines.append("")
+            lines[-1] += piece
+        yield Text("\n".join(line.rstrip() for line in lines), overflow="fold")
+
+
+def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[RenderableType]:
     scores = result["scores"]
     dev = mean_and_std(scores["dev"][monitor]) if "dev" in scores else "no dev"
-    return [escape(trial), dev, *(mean_and_std(scores["test"][short]) for short in SHORT)]
+    return [_Name(trial), dev, *(mean_and_std(scores["test"][short]) for short in SHORT)]
 
 
 def _mean(result: Mapping[str, Any], split: str, score: str) -> float:

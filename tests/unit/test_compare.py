@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -158,10 +160,20 @@ class TestTables:
     def test_latex_has_all_columns(self, weak, strong):
         page = latex(compare(open_runs([weak, strong])))
         rows = [line for line in page.splitlines() if line.endswith("\\\\")]
-        assert len(rows) == 3
-        assert {row.count(" & ") for row in rows} == {len(LABELS) + 4}
+        assert [row.count(" & ") for row in rows] == [4, 4, 4, *[len(LABELS)] * 3]
         assert "$^{*}$" in rows[2]
         assert r"\textbf{" in rows[2]
+
+    @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+    def test_latex_is_compiled_and_fits_the_page(self, weak, strong, tmp_path):
+        found = compare(open_runs([weak, strong]), names=["a rather long name, 50% & {x}_1 <\\foo> $#~^|", "strong"])
+        page = [r"\documentclass[twocolumn]{article}", r"\usepackage{booktabs}", r"\begin{document}", latex(found)]
+        (tmp_path / "page.tex").write_text("\n".join([*page, r"\end{document}"]), encoding="utf-8")
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+        told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+        assert told.returncode == 0, told.stdout
+        assert "Overfull" not in told.stdout
+        assert (tmp_path / "page.pdf").stat().st_size > 0
 
     def test_csv_has_every_number(self, weak, strong):
         found = compare(open_runs([weak, strong]))

@@ -224,8 +224,18 @@ def test_where_trials_differ_in_the_protocol_each_says_so_and_none_is_the_best(t
     assert best_on_dev([{**rows[0], "changes": {"protocol.dev_seed": "1"}}]) is None
 
 
-def drawn(table):
-    console = Console(width=120, record=True, file=io.StringIO())
+def test_a_long_name_breaks_between_settings_and_never_inside_one(tiny, capsys):
+    _, _, rows = train(tiny, InThisProcess(capsys), ["fusion.type=concat"])
+    name = "learning_rate-0.0001_encoder.hidden-100_fusion.type-concat_seed-1"
+    shown = drawn(score_rows("tiny", [{**rows[0], "name": name}]), 80)
+    first = [line.strip().split("  ")[0] for line in shown.splitlines()]
+    assert {"encoder.hidden-100_", "fusion.type-concat_"} <= set(first)
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert name in drawn(score_rows("tiny", [{**rows[0], "name": name}]), 160)
+
+
+def drawn(table, width=120):
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(table)
     return "\n".join(line.rstrip() for line in console.export_text().splitlines())
 
