@@ -37,7 +37,7 @@ def grids(found: Mapping[str, Any]) -> Iterator[Grid]:
     yield _scores(found)
     yield _classes(found)
     if len(found["runs"]) > 1:
-        yield _differences(found)
+        yield differences(found)
     yield _selection(found)
     if any(len(run["seeds"]) > 1 for run in found["runs"]):
         yield _seeds(found)
@@ -108,7 +108,8 @@ def _classes(found: Mapping[str, Any]) -> Grid:
     return Grid("F1 of each emotion", _heads("run", *found["labels"]), (*rows, support))
 
 
-def _differences(found: Mapping[str, Any]) -> Grid:
+def differences(found: Mapping[str, Any]) -> Grid:
+    """The differences to the baseline, with intervals and p-values, of a comparison of at least two runs."""
     test = found["test"]
     heads = _heads("run", "difference", "95 % interval", "p", "p, Holm")
     rows = []

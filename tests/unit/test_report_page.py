@@ -15,6 +15,7 @@ from reporting import RECIPE, train
 from safetensors.torch import load_file, save_file
 
 from ercframe.cli.app import run_app
+from ercframe.comparison import compare, open_runs
 from ercframe.report.write import read_page, write_figures
 
 
@@ -368,8 +369,11 @@ def test_several_runs_stand_side_by_side(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_app(["report", str(run), str(other)]) == 0
     page = Page((tmp_path / "comparison.html").read_text())
-    assert sections(page) == ["scores", "emotions", "curves", "data", "recipes"]
+    assert sections(page) == ["scores", "tests", "emotions", "curves", "data", "recipes"]
     assert figures(page) == ["scores", "f1", "curve-0", "curve-1"]
+    assert "Weighted F1 against tiny, by a paired bootstrap run difference 95 % interval p p, Holm" in page.text
+    (found,) = compare(open_runs([run, other]))["runs"][1:]
+    assert f"{100 * found['difference']['value']:+.2f}" in page.text
     assert "tiny (generated data)" in page.text
     assert "other (generated data)" in page.text
     assert "must not be compared" not in page.text
@@ -381,6 +385,7 @@ def test_runs_that_were_not_scored_on_the_same_turns_are_told(run, tmp_path):
     assert run_app(["report", str(run), str(other), str(run), "--out", str(out)]) == 0
     text = Page(out.read_text()).text
     assert "their scores must not be compared" in text
+    assert "Not tested: 1 of the runs cannot be compared with the baseline, tiny (run); other must be scored" in text
     assert "Not all epochs were chosen in the same way" in text
     assert "tiny (run)" in text
 

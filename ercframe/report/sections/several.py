@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ercframe.report.figures.intervals import Bars, interval_bars
 from ercframe.report.material import RunMaterial
 from ercframe.report.page import Figure, Section, Table
+from ercframe.report.sections.tests import tests
 from ercframe.report.sections.training import score_curves
 from ercframe.report.table import percent
 from ercframe.report.words import interval, with_std
@@ -40,6 +41,7 @@ def side_by_side(compared: Sequence[Compared]) -> Iterator[Section]:
     """The sections of a comparison."""
     with_scores = [one for one in compared if one.test]
     yield _scores(compared, with_scores)
+    yield tests([one.run.path for one in compared], [one.name for one in compared])
     if with_scores:
         yield _emotions(with_scores)
     yield _curves(compared)
@@ -113,7 +115,7 @@ def _told(one: Compared) -> str:
 def _warnings(compared: Sequence[Compared], with_scores: Sequence[Compared]) -> Iterator[str]:
     yield (
         "Intervals are over dialogues, for these seeds' models. Intervals of two runs that overlap do not mean that "
-        "neither is better: ercframe compare tests them on the same dialogues."
+        "neither is better: the tests are on the same dialogues."
     )
     if any(not one.test for one in compared):
         yield "Runs with 'none' have no concluded seed."
