@@ -185,24 +185,26 @@ def results(folder):
     return found
 
 
+def pruned_search(name, *engine):
+    """A search that gives up what does not learn: its results, and the command."""
+    Path("space.yaml").write_text("trainer.optimizer.lr: {type: categorical, choices: [1e-9, 1e-2]}\n")
+    arguments = [*PRUNED, *engine, "--jobs", 1]
+    code, shown, error = sweep(*arguments, "--name", name)
+    assert code == 0, error
+    found = results(Path("runs") / name)
+    pruned = {trial for trial, entry in found.items() if entry["status"] == "pruned"}
+    assert {entry["status"] for entry in found.values()} == {"finished", "pruned"}
+    assert {found[trial]["changes"]["trainer.optimizer.lr"] for trial in pruned} == {"1.0e-09"}
+    assert shown.rpartition("best on dev: ")[2].split(",")[0] not in pruned
+    for trial in pruned:
+        assert f"{trial}: pruned: after epoch 3 its best weighted f1 on dev was below" in " ".join(shown.split())
+    return found, arguments
+
+
 @pytest.mark.slow
 @pytest.mark.extra
-@pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_bad_trial_is_pruned_and_a_search_that_was_killed_comes_to_the_same_end(engine):
-    Path("space.yaml").write_text("trainer.optimizer.lr: {type: categorical, choices: [1e-9, 1e-2]}\n")
-    arguments = [*PRUNED, "--engine", engine, "--jobs", 1]
-    code, shown, error = sweep(*arguments, "--name", "whole")
-    assert code == 0, error
-    whole = results(Path("runs/whole"))
-    pruned = {name for name, entry in whole.items() if entry["status"] == "pruned"}
-    assert {entry["status"] for entry in whole.values()} == {"finished", "pruned"}
-    assert {whole[name]["changes"]["trainer.optimizer.lr"] for name in pruned} == {"1.0e-09"}
-    assert "best on dev: trial-" in shown
-    assert shown.rpartition("best on dev: ")[2].split(",")[0] not in pruned
-    for name in pruned:
-        assert f"{name}: pruned: after epoch 3 its best weighted f1 on dev was below" in " ".join(shown.split())
-        run = Path("runs/whole") / trials(Path("runs/whole"))[name]["folder"]
-        assert json.loads((run / "summary.json").read_text())["status"] in ("preempted", "finished")
+def test_a_bad_trial_is_pruned_and_a_search_that_was_killed_comes_to_the_same_end():
+    whole, arguments = pruned_search("whole")
     with begun(*arguments, "--name", "parts") as driver:
         until(lambda: len(list(Path("runs/parts").glob("tiny-trial-000[5-8]/*/seed-0/metrics.jsonl"))) > 1)
         driver.kill()
@@ -210,6 +212,12 @@ def test_a_bad_trial_is_pruned_and_a_search_that_was_killed_comes_to_the_same_en
     code, _, error = sweep(*arguments, "--name", "parts")
     assert code == 0, error
     assert results(Path("runs/parts")) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_a_bad_trial_on_a_real_ray_is_pruned():
+    pruned_search("on-ray", "--engine", "ray")
 
 
 @pytest.mark.slow
