@@ -37,7 +37,7 @@ class Bins:
     def of(cls, probability_NC: NDArray[Any], label_N: NDArray[Any], bins: int = BINS) -> Bins:
         """Sort the likeliest emotion of each utterance into bins, K of them."""
         top_N = probability_NC.max(axis=1)
-        bin_N = np.clip(np.ceil(top_N * bins).astype(np.intp) - 1, 0, bins - 1)
+        bin_N = bin_of(top_N, bins)
         right_N = probability_NC.argmax(axis=1) == label_N
 
         def summed(weight_N: NDArray[Any]) -> NDArray[np.float64]:
@@ -72,13 +72,25 @@ class Bins:
         ]
 
 
+def bin_of(top_N: NDArray[Any], bins: int = BINS) -> NDArray[np.intp]:
+    """The bin of each probability, ``(N,)`` in 0 … K-1."""
+    bin_N: NDArray[np.intp] = np.clip(np.ceil(top_N * bins).astype(np.intp) - 1, 0, bins - 1)
+    return bin_N
+
+
 def negative_log_likelihood(probability_NC: NDArray[Any], label_N: NDArray[Any]) -> float:
     """Mean negative logarithm of the label's probability, in nats.
 
     A probability below :data:`~ercframe.calibration.SMALLEST` counts as that.
     """
+    return float(surprise(probability_NC, label_N).mean())
+
+
+def surprise(probability_NC: NDArray[Any], label_N: NDArray[Any]) -> NDArray[np.float64]:
+    """The negative logarithm of each label's probability, in nats, ``(N,)``; bounded as above."""
     true_N = probability_NC[np.arange(len(label_N)), label_N]
-    return float(-np.log(np.maximum(true_N, SMALLEST)).mean())
+    surprise_N: NDArray[np.float64] = -np.log(np.maximum(true_N, SMALLEST))
+    return surprise_N
 
 
 def brier_score(probability_NC: NDArray[Any], label_N: NDArray[Any]) -> float:
@@ -86,6 +98,12 @@ def brier_score(probability_NC: NDArray[Any], label_N: NDArray[Any]) -> float:
 
     .. math:: \frac1N \sum_n \sum_c (p_{nc} - [c = y_n])^2
     """
+    return float(squared_distance(probability_NC, label_N).mean())
+
+
+def squared_distance(probability_NC: NDArray[Any], label_N: NDArray[Any]) -> NDArray[np.float64]:
+    """From the probabilities of each utterance to its label, over all emotions, ``(N,)``."""
     distance_NC = probability_NC.astype(np.float64)
     distance_NC[np.arange(len(label_N)), label_N] -= 1
-    return float((distance_NC**2).sum(axis=1).mean())
+    distance_N: NDArray[np.float64] = (distance_NC**2).sum(axis=1)
+    return distance_N

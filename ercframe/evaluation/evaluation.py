@@ -27,7 +27,7 @@ from ercframe.robustness import Curve, drop_curves, noise_curves, subsets, witho
 from ercframe.slices import SpeakersAre, Turns
 from ercframe.statistics.confusion import HEADLINE
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of what :meth:`Evaluation.run` returns, which ``evaluation.json`` keeps."""
 
 
@@ -137,7 +137,8 @@ class Evaluation:
             [np.zeros(0, np.intp), *(x[x >= 0].numpy() for x in all_labels(self._for_fitting()))]
         )
         answers, label = found.answers, found.turns.label[found.scored]
-        return calibration_section(answers.probability, label, answers.dev_probability, dev_label)
+        dialogue = found.turns.dialogue[found.scored]
+        return calibration_section(answers.probability, label, dialogue, answers.dev_probability, dev_label)
 
     def _about(self, device: torch.device) -> dict[str, Any]:
         summary, info = self.trained.summary, self.experiment.info

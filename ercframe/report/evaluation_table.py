@@ -83,9 +83,12 @@ def _calibration(found: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     rows = [("as they are", found["as_is"])]
     if temperature := found["temperature"]:
-        rows.append((f"T = {_plain(temperature['over_seeds'], 2)}, fitted on dev", found["scaled"]))
+        rows.append((f"T {_plain(temperature['over_seeds'], 2)}, fitted on dev", found["scaled"]))
     for name, measured in rows:
-        table.add_row(name, *(_plain(measured["over_seeds"][key]) for key in ("ece", "nll", "brier")))
+        scores = [measured["over_seeds"][key] for key in ("ece", "nll", "brier")]
+        table.add_row(name, *map(_plain, scores))
+        if "low" in scores[0]:  # version 2 has no intervals
+            table.add_row("  95 % interval", *(f"{score['low']:.3f} to {score['high']:.3f}" for score in scores))
     return table
 
 

@@ -56,20 +56,39 @@ def test_the_temperature_is_of_dev_and_test_is_only_measured():
     p = random.dirichlet([1.0] * 4, 20_000)
     label = (p.cumsum(axis=1) < random.random((len(p), 1))).sum(axis=1)
     dev, test = slice(0, 10_000), slice(10_000, None)
-    sharp = [calibrated(p, 0.5), calibrated(p, 0.25)]
-    found = calibration_section([x[test] for x in sharp], label[test], [x[dev] for x in sharp], label[dev])
+    sharp, turn = [calibrated(p, 0.5), calibrated(p, 0.25)], np.arange(10_000) // 50
+    found = calibration_section([x[test] for x in sharp], label[test], turn, [x[dev] for x in sharp], label[dev])
     assert found["temperature"]["seeds"] == pytest.approx([2, 4], rel=0.05)
     assert found["temperature"]["over_seeds"]["mean"] == pytest.approx(3, rel=0.05)
     for name in ("ece", "nll", "brier"):
         for before, after in zip(found["as_is"]["seeds"], found["scaled"]["seeds"], strict=True):
             assert after[name] < before[name]
-    wrong = calibration_section([x[test] for x in sharp], (label[test] + 1) % 4, [x[dev] for x in sharp], label[dev])
+    wrong = calibration_section(
+        [x[test] for x in sharp], (label[test] + 1) % 4, turn, [x[dev] for x in sharp], label[dev]
+    )
     assert wrong["temperature"] == found["temperature"]
     assert sum(row["count"] for row in found["as_is"]["reliability"]) == 20_000
     assert found["bins"] == len(found["as_is"]["reliability"]) == BINS
 
 
 def test_without_dev_nothing_is_scaled():
-    found = calibration_section([P], LABEL, [], np.zeros(0, np.intp))
+    found = calibration_section([P], LABEL, np.arange(len(LABEL)), [], np.zeros(0, np.intp))
     assert found["temperature"] is found["scaled"] is None
-    assert found["as_is"]["over_seeds"]["brier"] == {"mean": brier_score(P, LABEL), "std": None}
+    found = found["as_is"]["over_seeds"]["brier"]
+    assert (found["mean"], found["std"]) == (brier_score(P, LABEL), None)
+    assert found["low"] <= found["mean"] <= found["high"]
+
+
+def test_intervals_of_nll_and_brier_are_as_wide_as_means_of_dialogues_vary():
+    random = np.random.default_rng(2)
+    p, label, dialogue = random.dirichlet([1.0] * 3, 4000), random.integers(3, size=4000), np.arange(4000) // 20
+    found = calibration_section([p], label, dialogue, [], np.zeros(0, np.intp))["as_is"]
+    for name, score in {"nll": negative_log_likelihood, "brier": brier_score}.items():
+        each = [score(p[dialogue == one], label[dialogue == one]) for one in range(200)]
+        entry = found["over_seeds"][name]
+        error = np.std(each, ddof=1) / 200**0.5
+        assert entry["low"] == pytest.approx(entry["mean"] - 1.96 * error, abs=0.2 * error)
+        assert entry["high"] == pytest.approx(entry["mean"] + 1.96 * error, abs=0.2 * error)
+    ece = found["over_seeds"]["ece"]
+    assert ece["mean"] == pytest.approx(found["seeds"][0]["ece"])
+    assert ece["low"] < ece["high"]

@@ -82,7 +82,11 @@ def _calibration(found: Found, about: str) -> Section:
     rows = []
     for name, way in there:
         over = way["over_seeds"]
-        rows.append([name, *(_plain(over[key], 100 if key == "ece" else 1) for key in ("ece", "nll", "brier"))])
+        factors = {"ece": 100, "nll": 1, "brier": 1}
+        rows.append([name, *(_plain(over[key], factor) for key, factor in factors.items())])
+        if "low" in over["ece"]:  # version 2 has no intervals
+            ends = [(factor * over[key]["low"], factor * over[key]["high"]) for key, factor in factors.items()]
+            rows.append(["95 % interval", *(f"{low:.3f} to {high:.3f}" for low, high in ends)])
     notes = [about]
     if heat := calibration["temperature"]:
         notes.append(f"Temperature, fitted on {heat['fitted_on']} alone: {_plain(heat['over_seeds'], 1)}.")
