@@ -30,8 +30,20 @@ def recipe_schema(registry: Registry) -> Schema:
         definitions[f"loss-{name}"]["properties"] |= weight["properties"]
     for kind in KINDS_IN_RECIPES:
         definitions[kind] = _slot(registry, kind)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ercframe recipe",
+        "type": "object",
+        "properties": _properties(frame, _dotted_keys(registry)),
+        "additionalProperties": False,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _properties(frame: Schema, keys: str) -> Schema:
+    """What a recipe may hold; ``keys`` is the pattern of a dotted key."""
     texts = {"type": "array", "items": {"type": "string"}}
-    properties = {
+    return {
         "extends": {
             "description": "What to start from, later over earlier: files relative to this one, or installed recipes.",
             "anyOf": [{"type": "string"}, texts],
@@ -57,23 +69,15 @@ def recipe_schema(registry: Registry) -> Schema:
         "demo": {
             "description": "What --demo changes beside the data: dotted key to value.",
             "type": "object",
-            "propertyNames": {"pattern": _dotted_keys(registry)},
+            "propertyNames": {"pattern": keys},
         },
         "ablations": {
             "description": "What `ercframe ablate` trains beside the recipe: by name, dotted key to value.",
             "type": "object",
             "propertyNames": {"pattern": NAME_PATTERN, "not": {"const": FULL}},
-            "additionalProperties": {"type": ["object", "null"], "propertyNames": {"pattern": _dotted_keys(registry)}},
+            "additionalProperties": {"type": ["object", "null"], "propertyNames": {"pattern": keys}},
         },
         "plugins": {"description": "Plugin files, relative to this one.", **texts},
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "ercframe recipe",
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-        "$defs": dict(sorted(definitions.items())),
     }
 
 
