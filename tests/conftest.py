@@ -48,6 +48,19 @@ def no_waiting_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command of ercframe in this process: exit code, standard output, standard error."""
+    from ercframe.cli.app import run_app
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = run_app([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
 def root() -> Path:
     """The repository."""
     return ROOT

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import small_corpus
+from numpy.typing import NDArray
 
-from ercframe import Bundle, Corpus, DialogueRecord, UtteranceRecord
+from ercframe import Bundle, Corpus, DialogueRecord, Extractor, UtteranceRecord, UtteranceView
 from ercframe.data.writer import write_bundle
 from ercframe.extraction.compute import Means
 from ercframe.extraction.pool import Maker
@@ -182,3 +185,10 @@ def run(what: Order, watcher: Watcher | None = None, **means):
 def content(bundle: Path) -> dict[str, bytes]:
     """Every file of a bundle."""
     return {p.relative_to(bundle).as_posix(): p.read_bytes() for p in sorted(bundle.rglob("*")) if p.is_file()}
+
+
+def features(extractor: Extractor, *turns: UtteranceView) -> NDArray[Any]:
+    """Read each turn as another process would, then extract all of them together."""
+    readings = [pickle.loads(pickle.dumps(extractor.read(t))) for t in turns]
+    extractor.load("cpu")
+    return extractor.extract([reading.content for reading in readings])

@@ -13,24 +13,17 @@ import pytest
 from small_corpus import arrays, bundle
 
 from ercframe import Bundle, read_label_map
-from ercframe.cli.app import run_app
 from ercframe_plugins.datasets.bundle import BundleDataset
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def ercframe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def ercframe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Run) -> Run:
     """Run the command in a folder of its own, which holds ``small.npz``; returns exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     np.savez("small.npz", **arrays())
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = run_app(["data", *arguments])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return lambda *arguments: command("data", *arguments)
 
 
 IMPORT = ("import", "npz", "small.npz", "data/small", "--modality", "text=words", "--modality", "audio=pitch,energy")

@@ -9,8 +9,6 @@ import torch
 import yaml
 from predicting import train, write
 
-from ercframe.cli.app import run_app
-
 TALK = [{"speaker": "Ann", "text": "hello aei"}, {"speaker": "Bob", "text": "what?"}, {"speaker": "Ann", "text": "no"}]
 
 
@@ -29,16 +27,10 @@ def run(place):
 
 
 @pytest.fixture
-def ercframe(tmp_path, monkeypatch, capsys):
+def ercframe(tmp_path, monkeypatch, command):
     """Run a command in an empty folder: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        code = run_app([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+    return command
 
 
 def test_predictions_of_an_export_are_those_of_its_run(ercframe, run, place, tmp_path):

@@ -49,17 +49,11 @@ def wait_for_calls(folder, count, process):
 
 
 @pytest.fixture
-def ercframe(tmp_path, monkeypatch, capsys):
-    """Run the command in this process; returns exit code, stdout and stderr."""
+def ercframe(tmp_path, monkeypatch, command):
+    """Extract in a folder of its own: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
     plugin(tmp_path)
-
-    def run(*arguments):
-        code = run_app(["data", "extract", *arguments, "--plugin", "extractors.py"])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return lambda *arguments: command("data", "extract", *arguments, "--plugin", "extractors.py")
 
 
 def test_it_says_what_it_did(tmp_path, ercframe):

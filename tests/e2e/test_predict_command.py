@@ -33,13 +33,8 @@ def arguments(place, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def predict(arguments, capsys):
-    def call(*more):
-        code = run_app(["predict", *arguments, *map(str, more)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+def predict(arguments, command):
+    return lambda *more: command("predict", *arguments, *more)
 
 
 def start(arguments, *more, **options):

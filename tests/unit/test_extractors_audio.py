@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from extracting import features
 from recordings import grey, read_wav, speak, tone, write_video, write_wav
 from tiny_models import speech_model
 
@@ -19,13 +20,6 @@ pytestmark = pytest.mark.extra
 
 def turn(path: Path, kind: str = "audio", **times: float) -> UtteranceView:
     return UtteranceView("u", "Ann", "", media={kind: path}, shared=frozenset([path] if times else []), **times)
-
-
-def features(extractor, *turns):
-    """Read each turn as another process would, then extract all of them together."""
-    readings = [pickle.loads(pickle.dumps(extractor.read(t))) for t in turns]
-    extractor.load("cpu")
-    return extractor.extract([reading.content for reading in readings])
 
 
 def opensmile(**settings):

@@ -1,11 +1,11 @@
 """Faces, squares, and image models on real video."""
 
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from extracting import features
 from pydantic import ValidationError
 from recordings import grey, write_video
 from tiny_models import SIDE, clip, red_square_detector, vit
@@ -39,13 +39,6 @@ def turn(path: Path, **times: float) -> UtteranceView:
 
 def visual(models, model="vit", **settings):
     return VisualTransformers(VisualTransformers.Config(model=str(models[model]), **settings))
-
-
-def features(extractor, *turns):
-    """Read each turn as another process would, then extract all of them together."""
-    readings = [pickle.loads(pickle.dumps(extractor.read(t))) for t in turns]
-    extractor.load("cpu")
-    return extractor.extract([reading.content for reading in readings])
 
 
 def test_a_face_is_found_where_it_is(models):

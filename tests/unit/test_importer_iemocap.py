@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from importing import findings_of
 
 from ercframe import Bundle, Corpus, InputError
 from ercframe.cli.app import run_app
@@ -73,10 +74,6 @@ def _problems(root: Path, **config: Any) -> list[str]:
     return [" ".join(filter(None, (p.where, p.what, p.message))) for p in caught.value.problems]
 
 
-def _findings(corpus: Corpus) -> dict[str, tuple[str, str, list[str]]]:
-    return {f.topic: (f.level, f.message, [str(place) for place in f.places]) for f in corpus.findings}
-
-
 def test_a_corpus(tmp_path: Path) -> None:
     corpus = _read(_write(tmp_path))
     assert corpus.labels == ("hap", "sad", "neu", "ang", "exc", "fru")
@@ -92,7 +89,7 @@ def test_a_corpus(tmp_path: Path) -> None:
     assert first.media == {"audio": "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"}
     assert (second.id, second.speaker, second.label) == ("Ses01F_impro01_M000", "M", 5), "in order of time"
     assert (third.id, third.label, third.targets["vad"]) == ("Ses01F_impro01_F001", -1, (2.0, 3.0, 3.0))
-    assert _findings(corpus) == {
+    assert findings_of(corpus) == {
         "not scored": ("note", "2 utterances of another class (sur 1, xxx 1): context only", [])
     }
 
@@ -130,7 +127,7 @@ def test_what_is_transcribed_only_is_left_out_and_told(tmp_path: Path) -> None:
         ("Ses02F_impro01_M000", "I know."),
         ("Ses02F_impro01_F000", ""),
     ]
-    found = _findings(corpus)
+    found = findings_of(corpus)
     assert found["not evaluated"] == (
         "note",
         "1 utterance transcribed but not evaluated: left out",
@@ -144,7 +141,7 @@ def test_another_encoding_of_a_transcription_is_told(tmp_path: Path) -> None:
     line = "Ses02F_impro01_M000 [000.5000-003.0000]: A café.".encode("latin-1")
     corpus = _read(_write(tmp_path, Session2__dialog__transcriptions__Ses02F_impro01_txt=line))
     assert corpus.dialogues[2].utterances[0].text == "A caf\ufffd."
-    assert _findings(corpus)["encoding"] == (
+    assert findings_of(corpus)["encoding"] == (
         "warning",
         "1 line of transcriptions with bytes that are no UTF-8, which become \ufffd",
         ["Session2/dialog/transcriptions/Ses02F_impro01.txt"],
@@ -157,10 +154,10 @@ def test_recordings_that_are_not_there(tmp_path: Path) -> None:
     corpus = _read(root)
     assert corpus.dialogues[0].utterances[1].media == {}
     expected = ("warning", "1 utterance without a sound file: not available", ["Ses01F_impro01_M000"])
-    assert _findings(corpus)["no recording"] == expected
+    assert findings_of(corpus)["no recording"] == expected
     for path in root.rglob("*.wav"):
         path.unlink()
-    level, text, _ = _findings(_read(root))["no recording"]
+    level, text, _ = findings_of(_read(root))["no recording"]
     assert (level, text) == ("note", "no utterance has a sound file in sentences/wav: none is recorded")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from importing import findings_of
 
 from ercframe import Corpus, InputError
 from ercframe_plugins.importers.jsonl import JsonlImporter
@@ -27,10 +28,6 @@ def _problems(folder: Path, *lines: dict[str, Any], **config: Any) -> list[str]:
     with pytest.raises(InputError) as caught:
         _read(folder, *lines, **config)
     return [" ".join(filter(None, (p.where, p.what, p.message))) for p in caught.value.problems]
-
-
-def _findings(corpus: Corpus) -> dict[str, tuple[str, str, list[str]]]:
-    return {f.topic: (f.level, f.message, [str(place) for place in f.places]) for f in corpus.findings}
 
 
 def test_a_corpus(tmp_path: Path) -> None:
@@ -72,7 +69,7 @@ def test_recordings_that_are_not_there_are_listed_and_not_recorded(tmp_path: Pat
     corpus = _read(tmp_path, line)
     assert corpus.dialogues[0].utterances[0].media == {"audio": "clips/a.wav"}
     expected = ("warning", f"1 recording not in {tmp_path}: not available", ["d1_0"])
-    assert _findings(corpus) == {"no recording": expected}
+    assert findings_of(corpus) == {"no recording": expected}
     corpus = _read(tmp_path, TALK[0] | {"media": {"audio": "a.wav"}}, media=tmp_path / "clips")
     assert corpus.dialogues[0].utterances[0].media == {"audio": "a.wav"}
 
@@ -82,7 +79,7 @@ def test_odd_times_and_empty_texts_are_noticed(tmp_path: Path) -> None:
         return {"speaker": "Ann", "text": text, "start": start, "end": end, "label": "joy"}
 
     corpus = _read(tmp_path, turn(5, 9), turn(8, 10), turn(3, 3), turn(10, 2410), turn(2410, 2411, " "), split="train")
-    assert _findings(corpus) == {
+    assert findings_of(corpus) == {
         "time goes back": (
             "warning",
             "1 dialogue with start times that go back; the order of lines gives the order",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from importing import findings_of
 from pydantic import ValidationError
 
 from ercframe import Corpus, InputError
@@ -62,10 +63,6 @@ def _features(folder: Path, **changes: Any) -> Path:
 def _read(folder: Path, features: Path | None = None, **config: Any) -> Corpus:
     chosen = {"features": features, "modalities": {"text": ("words",)}} if features else {}
     return MeldImporter(MeldImporter.Config(**(chosen | config))).read(folder)
-
-
-def _findings(corpus: Corpus) -> dict[str, tuple[str, str, list[str]]]:
-    return {f.topic: (f.level, f.message, [str(place) for place in f.places]) for f in corpus.findings}
 
 
 def test_dialogue_ids_carry_the_split(tmp_path: Path) -> None:
@@ -141,7 +138,7 @@ def test_faults_are_found(tmp_path: Path) -> None:
 def test_an_utterance_in_two_splits_is_found_though_another_begins_and_ends_with_it(tmp_path: Path) -> None:
     (copied,) = [line for line in TRAIN if line[3:5] == (1, 0)]
     between = ("Nothing of the kind.", *copied[1:3], 2, 0, *copied[5:])
-    _, message, _ = _findings(_read(_write(tmp_path, train=[*TRAIN, between])))["in two splits"]
+    _, message, _ = findings_of(_read(_write(tmp_path, train=[*TRAIN, between])))["in two splits"]
     assert message == "1 utterance in two splits: train_1_0 is test_0_0"
 
 
@@ -266,7 +263,7 @@ def test_clips_are_recorded_as_video(tmp_path: Path) -> None:
     assert media["train_1_2"] == {"video": "train/train_splits/dia1_utt2.mp4"}
     assert media["test_0_1"] == {"video": "test/output_repeated_splits_test/dia0_utt1.mp4"}
     assert all(media.values())
-    assert "no clip" not in _findings(corpus)
+    assert "no clip" not in findings_of(corpus)
 
 
 def test_what_is_wrong_with_the_clips_is_counted_and_listed(tmp_path: Path) -> None:
@@ -349,4 +346,4 @@ def test_a_wrong_sentiment(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_an_empty_text(tmp_path: Path) -> None:
     path = _write(tmp_path, dev=[(" ", *DEV[0][1:])]) / "dev_sent_emo.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert _findings(_read(tmp_path))["no text"] == ("note", "1 utterance without text", ["dev_0_0"])
+    assert findings_of(_read(tmp_path))["no text"] == ("note", "1 utterance without text", ["dev_0_0"])
