@@ -306,7 +306,7 @@ class TestFolders:
     def test_a_folder_without_a_finished_run(self, capsys, weak):
         summary = json.loads((weak / "summary.json").read_text())
         (weak / "summary.json").write_text(json.dumps(summary | {"status": "running"}))
-        assert "none of the 1 runs in" in refused(capsys, weak.parent)
+        assert "none of 1 run in" in refused(capsys, weak.parent)
 
     def test_a_baseline_that_is_not_among_the_runs_comes_first(self, weak, strong, tmp_path):
         out = tmp_path / "c.json"
