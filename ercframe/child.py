@@ -50,7 +50,7 @@ def end_with_parent(take: Callable[[bytes], object] = lambda line: None) -> None
     killed.
 
     Args:
-        take: given each line that the parent writes there, in another thread.
+        take: given each line that the parent writes there, in another thread, and an empty one at the end.
     """
     threading.Thread(target=_listen, args=(take,), daemon=True).start()
 
@@ -59,4 +59,5 @@ def _listen(take: Callable[[bytes], object]) -> None:
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as lines:
         for line in lines:
             take(line)
+    take(b"")
     os.kill(os.getpid(), signal.SIGTERM)

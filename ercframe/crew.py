@@ -107,8 +107,9 @@ class Crew:
             self._stop(signal.SIGINT if isinstance(reason, KeyboardInterrupt) else signal.SIGTERM)
             raise
         finally:
-            for worker in list(self._workers):
+            for worker in self._workers:
                 worker.process.kill()
+            for worker in list(self._workers):
                 self._let_go(worker)
 
     def _start(self) -> None:

@@ -168,7 +168,7 @@ class _Run:
                 status = "preempted"
             except Exception as error:
                 with suppress(OSError):  # a full disk may be what stopped the run
-                    self.ledger.end("failed")
+                    self.ledger.end("interrupted" if self.ranks.another_left() else "failed")
                 known = self._explained(error)
                 if known is error:
                     raise

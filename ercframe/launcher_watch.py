@@ -7,8 +7,8 @@ import signal
 import threading
 import time
 
-LOOK_EVERY, GRACE = 1.0, 30.0
-"""Seconds between two looks for the launcher, and from SIGTERM to the end."""
+LOOK_EVERY, GRACE = 1.0, 120.0
+"""Seconds between two looks for the launcher, and from SIGTERM to the end: as many as `--nproc` gives."""
 
 
 def end_with_launcher() -> None:

@@ -78,7 +78,9 @@ def _take(folder: Path) -> int | None:
         if held is False:
             holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
             os.close(handle)
-            raise InputError(f"{folder} is in use by {holder}; wait for its end, or end it first")
+            raise InputError(
+                f"{folder} is in use by {holder}, or by one that it started; wait for its end, or end it first"
+            )
         if held is None:
             os.close(handle)
             return None

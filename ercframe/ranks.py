@@ -123,6 +123,17 @@ class Ranks:
         with suppress(RuntimeError):  # where the launcher is gone, there is nobody to tell
             _get_default_store().set("left", str(self.rank))
 
+    def another_left(self) -> bool:
+        """Whether a rank did :meth:`leave`."""
+        if self.alone:
+            return False
+        from torch.distributed.distributed_c10d import _get_default_store
+
+        try:
+            return bool(_get_default_store().check(["left"]))
+        except (RuntimeError, ValueError):  # the launcher is gone, or the ranks have not met yet
+            return False
+
 
 ALONE = Ranks()
 """A process on its own."""
@@ -189,13 +200,7 @@ def _is_loss(error: Exception) -> bool:
 
 def _end_with_one_that_left(ranks: Ranks) -> None:
     """End this process if another rank did :meth:`Ranks.leave`; otherwise return."""
-    from torch.distributed.distributed_c10d import _get_default_store
-
-    try:
-        left = _get_default_store().check(["left"])
-    except (RuntimeError, ValueError):  # the launcher is gone, or the ranks have not met yet
-        return
-    if not left:
+    if not ranks.another_left():
         return
     if ranks.is_first and sys.stderr is not None:
         sys.stderr.write("Another rank was interrupted within a step: the state saved before is kept.\n")

@@ -24,7 +24,7 @@ from ercframe.errors import InputError, RunError
 from ercframe.reopening import reopened
 from ercframe.runs import RunFolder
 from ercframe.seed_run import SeedRun, train_seed
-from ercframe.signals import INTERRUPTED, PREEMPTED, Signals, Terminated
+from ercframe.signals import INTERRUPTED, PREEMPTED, SIGNALS, Signals, Terminated
 from ercframe.stopped import explained
 from ercframe.training.epoch import Epoch
 from ercframe.training.heap import keep_freed_memory
@@ -74,10 +74,11 @@ class Caller:
 
 def main() -> int:
     """Train until no seed is left; the exit code."""
-    folder, go_on, signals = RunFolder(Path(sys.argv[1])), sys.argv[2], Signals()
+    folder, go_on, signals = RunFolder(Path(sys.argv[1])), sys.argv[2], Signals(impatient=False)
     caller = Caller(os.dup(1), signals)
     os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # with nothing at hand it ends the process without a word
+    for number in SIGNALS:  # also where they were ignored; with nothing at hand they end the process without a word
+        signal.signal(number, signal.SIG_DFL)
     try:
         with signals.listening():
             return _work(folder, go_on, caller)

@@ -27,12 +27,15 @@ class Signals:
 
     A second Ctrl-C does not wait.
 
+    Args:
+        impatient: False where it waits all the same, since who asks again has another way.
+
     Attributes:
         torn: True once a signal broke into such a block, so that what it did may be half done.
     """
 
-    def __init__(self) -> None:
-        self.torn = False
+    def __init__(self, impatient: bool = True) -> None:
+        self.torn, self.impatient = False, impatient
         self._depth = 0
         self._arrived: int | None = None
 
@@ -76,7 +79,7 @@ class Signals:
         self._raise(number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        impatient = number == signal.SIGINT and self._arrived == signal.SIGINT
+        impatient = self.impatient and number == signal.SIGINT and self._arrived == signal.SIGINT
         if self._depth and not impatient:
             self._arrived = number
             return

@@ -185,7 +185,8 @@ def test_ctrl_c_keeps_the_epochs_of_all_seeds_at_hand(recipe, tmp_path):
 
 @pytest.mark.slow
 def test_processes_whose_parent_is_killed_save_and_end_and_keep_the_folder_until_then(recipe, tmp_path):
-    launcher = start(recipe, "trainer.epochs=1000", "--jobs", 2, "--out", tmp_path)
+    never = "trainer.checkpoint_seconds=1000000"  # but when it is asked to stop
+    launcher = start(recipe, "trainer.epochs=1000", never, "--jobs", 2, "--out", tmp_path)
     folder = started(launcher, tmp_path)
     pids = workers(folder)
     for pid in pids:

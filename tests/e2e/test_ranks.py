@@ -420,10 +420,11 @@ def test_a_second_ctrl_c_to_one_rank_within_a_step_ends_all_soon(recipe, tmp_pat
     assert not any(map(is_running, pids))
     assert "Traceback" not in errors
     assert "lost another one" not in errors
-    told = "Stopped within a step: the state saved before is kept."
+    told = "seed 0: stopped within a step, the state saved before is kept"
     assert told in out if rank == 0 else "Another rank was interrupted within a step" in errors
     (tmp_path / str(rank)).unlink()
     folder = run_in(tmp_path / "runs")
+    assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
     launcher = start(folder, "--resume", "--nproc", RANKS)
     wait_for_epoch(4, tmp_path / "runs")
     launcher.send_signal(signal.SIGTERM)

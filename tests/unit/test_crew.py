@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from subprocess import PIPE
 
 import pytest
@@ -177,17 +178,20 @@ def test_a_second_ctrl_c_does_not_wait(begun, tmp_path):
             """Ctrl-C, each time."""
             os.kill(os.getpid(), signal.SIGINT)
 
-    told = Impatient()
+    told, began = Impatient(), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, told, seeds=(0,), size=1)
+    assert time.monotonic() - began < 30
     assert told.of("seed_done") == [[0]]
 
 
 def test_a_process_that_is_still_starting_is_not_waited_for(begun, tmp_path):
     begun("tell('notice', 'hello')\ntime.sleep(60)")
     told = Told(("notice", "hello"), lambda: os.kill(os.getpid(), signal.SIGTERM))
+    began = time.monotonic()
     with pytest.raises(Terminated):
         train(tmp_path, told)
+    assert time.monotonic() - began < 30
     assert told.of("seed_started") == []
 
 

@@ -11,7 +11,7 @@ from ercframe.lock import NAME, alone, locked
 
 
 def test_a_locked_folder_names_its_holder_and_is_clean_afterwards(tmp_path):
-    told = rf"is in use by process {os.getpid()} on .*; wait for its end, or end it first"
+    told = rf"is in use by process {os.getpid()} on .*, or by one that it started; wait for its end, or end it first"
     with locked(tmp_path), pytest.raises(InputError, match=told), locked(tmp_path):
         pass
     assert not (tmp_path / NAME).exists()

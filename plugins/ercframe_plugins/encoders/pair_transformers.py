@@ -54,8 +54,8 @@ class PairTransformer(nn.Module):
 class PairTransformers(nn.ModuleDict):
     """A transformer layer for each stream, no two of which share parameters.
 
-    On a GPU the layers run as one, so that it is handed a ninth of the operations where there are nine. The numbers
-    are the same but for rounding and for what dropout picks.
+    On a GPU the layers run as one, so that it is handed a fraction of the operations. The numbers are the same but for
+    rounding and for what dropout picks.
 
     Args:
         streams: pairs of a target and a source.
