@@ -37,7 +37,7 @@ class Bins:
     def of(cls, probability_NC: NDArray[Any], label_N: NDArray[Any], bins: int = BINS) -> Bins:
         """Sort the likeliest emotion of each utterance into bins, K of them."""
         top_N = probability_NC.max(axis=1)
-        bin_N = bin_of(top_N, bins)
+        bin_N = np.clip(np.ceil(top_N * bins).astype(np.intp) - 1, 0, bins - 1)
         right_N = probability_NC.argmax(axis=1) == label_N
 
         def summed(weight_N: NDArray[Any]) -> NDArray[np.float64]:
@@ -70,12 +70,6 @@ class Bins:
             }
             for low, high, (n, confidence, right) in zip(edges, edges[1:], sums, strict=False)
         ]
-
-
-def bin_of(top_N: NDArray[Any], bins: int = BINS) -> NDArray[np.intp]:
-    """The bin of each probability, ``(N,)`` in 0 … K-1."""
-    bin_N: NDArray[np.intp] = np.clip(np.ceil(top_N * bins).astype(np.intp) - 1, 0, bins - 1)
-    return bin_N
 
 
 def negative_log_likelihood(probability_NC: NDArray[Any], label_N: NDArray[Any]) -> float:

@@ -14,7 +14,6 @@ from ercframe.calibration import calibrated, fit_temperature
 from ercframe.reliability import (
     BINS,
     Bins,
-    bin_of,
     brier_score,
     negative_log_likelihood,
     squared_distance,
@@ -24,10 +23,11 @@ from ercframe.statistics.bootstrap import Floats
 from ercframe.statistics.over_seeds import estimates
 from ercframe.summary import spread
 
-# Shape letters: N utterances of the split, V of dev, C emotions, K bins, B dialogues, S seeds, R resamples; a sequence
-# has an entry for each seed.
+# Shape letters: N utterances of the split, V of dev, C emotions, B dialogues, S seeds, R resamples; a sequence has an
+# entry for each seed.
 
-MEASURES = ("ece", "nll", "brier")
+MEANS = ("nll", "brier")
+"""The measures that are means over utterances. ECE is none: resampling adds its bias again, so it has no interval."""
 
 Probabilities = Sequence[NDArray[np.float64]]
 
@@ -61,7 +61,7 @@ def calibration_section(
 
 
 def _measured(probability_NC: Probabilities, label_N: NDArray[Any], dialogue_N: NDArray[Any]) -> dict[str, Any]:
-    """The measures of each seed, and over the seeds with intervals over dialogues; the bins hold all predictions."""
+    """The measures of each seed, and over the seeds, means with intervals over dialogues; bins hold all predictions."""
     bins = [Bins.of(one_NC, label_N) for one_NC in probability_NC]
     seeds = [
         {
@@ -71,30 +71,22 @@ def _measured(probability_NC: Probabilities, label_N: NDArray[Any], dialogue_N: 
         }
         for found, one_NC in zip(bins, probability_NC, strict=True)
     ]
-    intervals = estimates(_sums(probability_NC, label_N, dialogue_N), _measures)
-    over_seeds = {
-        name: {**spread(seed[name] for seed in seeds), "low": one.low, "high": one.high}
-        for name, one in zip(MEASURES, intervals, strict=True)
-    }
+    over_seeds = {name: spread(seed[name] for seed in seeds) for name in ("ece", *MEANS)}
+    for name, one in zip(MEANS, estimates(_sums(probability_NC, label_N, dialogue_N), _means), strict=True):
+        over_seeds[name] |= {"low": one.low, "high": one.high}
     return {"seeds": seeds, "over_seeds": over_seeds, "reliability": reduce(add, bins).rows()}
 
 
 def _sums(probability_NC: Probabilities, label_N: NDArray[Any], dialogue_N: NDArray[Any]) -> Floats:
-    """What the measures add up, for each dialogue and seed, ``(B, S, K + 3)``.
-
-    By bin, how many more are right than the probabilities say; then surprise, squared distance and utterances.
-    """
+    """Surprise, squared distance and utterances of each dialogue and seed, added up, ``(B, S, 3)``."""
     _, number_N = np.unique(dialogue_N, return_inverse=True)
-    sums_BSX = np.zeros((number_N.max() + 1, len(probability_NC), BINS + 3))
+    sums_BS3 = np.zeros((number_N.max() + 1, len(probability_NC), 3))
     for s, one_NC in enumerate(probability_NC):
-        top_N = one_NC.max(axis=1)
-        gap_NK = np.eye(BINS)[bin_of(top_N)] * ((one_NC.argmax(axis=1) == label_N) - top_N)[:, None]
-        others_N3 = np.stack([surprise(one_NC, label_N), squared_distance(one_NC, label_N), np.ones_like(top_N)], 1)
-        np.add.at(sums_BSX[:, s], number_N, np.concatenate([gap_NK, others_N3], axis=1))
-    return sums_BSX
+        each_N3 = np.stack([surprise(one_NC, label_N), squared_distance(one_NC, label_N), np.ones(len(label_N))], 1)
+        np.add.at(sums_BS3[:, s], number_N, each_N3)
+    return sums_BS3
 
 
-def _measures(sums_RSX: Floats) -> Floats:
-    """ECE, NLL and Brier score of added sums, ``(R, S, 3)``."""
-    gap_RS = np.abs(sums_RSX[..., :BINS]).sum(axis=-1)
-    return np.stack([gap_RS, sums_RSX[..., BINS], sums_RSX[..., BINS + 1]], axis=-1) / sums_RSX[..., -1:]
+def _means(sums_RS3: Floats) -> Floats:
+    """NLL and Brier score of added sums, ``(R, S, 2)``."""
+    return sums_RS3[..., :2] / sums_RS3[..., 2:]

@@ -118,7 +118,12 @@ def differences(found: Mapping[str, Any]) -> Grid:
             continue
         one = run["difference"]
         cells = (
-            [f"{100 * one['value']:+.2f}", interval(one, "+"), p_value(one["p"]), p_value(one["p_holm"])]
+            [
+                f"{100 * one['value']:+.2f}{'*' * one['significant']}",
+                interval(one, "+"),
+                p_value(one["p"]),
+                p_value(one["p_holm"]),
+            ]
             if one
             else ["not tested", "", "", ""]
         )

@@ -87,8 +87,9 @@ def _calibration(found: Mapping[str, Any]) -> Table:
     for name, measured in rows:
         scores = [measured["over_seeds"][key] for key in ("ece", "nll", "brier")]
         table.add_row(name, *map(_plain, scores))
-        if "low" in scores[0]:  # version 2 has no intervals
-            table.add_row("  95 % interval", *(f"{score['low']:.3f} to {score['high']:.3f}" for score in scores))
+        if "low" in scores[1]:  # version 2 has no intervals
+            ends = [f"{score['low']:.3f} to {score['high']:.3f}" for score in scores[1:]]
+            table.add_row("  95 % interval", "none", *ends)
     return table
 
 

@@ -15,6 +15,7 @@ from ercframe.comparison import compare, open_runs
 from ercframe.comparison.compare import ONE_SEED, THESE_MODELS
 from ercframe.report.comparison_cells import grids, notes
 from ercframe.report.comparison_text import as_csv, latex, markdown
+from ercframe.report.sections import tests as section
 
 
 def seeds(label, accuracy, count=3, first=0):
@@ -143,7 +144,15 @@ class TestTables:
         assert row.count("**") == 6
         assert r"\***" in row
         assert "**" not in next(line for line in page.splitlines() if line.startswith("| weak"))
+        rows = [line for line in page.splitlines() if line.startswith("| strong")]
+        assert [row.count(r"\*") for row in rows] == [1, 0, 1, 0, 0]
         assert r"\* differs from weak: p \< 0.05 in a paired bootstrap of weighted F1." in page
+
+    def test_a_report_marks_what_its_legend_says(self, weak, strong, alike):
+        told = section.tests([weak, strong, alike], ["weak", "strong", "alike"])
+        assert any(note.startswith("* differs from weak: p < 0.05") for note in told.notes)
+        (table,) = told.tables
+        assert [(row[0], row[1].count("*")) for row in table.rows] == [("strong", 1), ("alike", 0)]
 
     def test_markdown_tables_have_as_many_cells_in_every_row(self, weak, strong):
         blocks = markdown(compare(open_runs([weak, strong]))).split("\n\n")

@@ -1,6 +1,7 @@
 """ercframe eval: the recorded scores again, scores with less to see, and what it refuses."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -121,9 +122,10 @@ def test_what_scores_are_made_of(run, capsys):
     counts = [row["count"] for row in evaluation["calibration"]["as_is"]["reliability"]]
     assert sum(counts) == 2 * evaluation["turns"]
     assert len(evaluation["calibration"]["temperature"]["seeds"]) == 2
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     for title in ("Slices", "Most confused", "Calibration", "fitted on dev"):
-        assert title in " ".join(shown.split())
+        assert title in shown
+    assert len(re.findall(r"95 % interval none [\d.]+ to [\d.]+ [\d.]+ to [\d.]+", shown)) == 2
 
 
 def test_the_temperature_is_that_with_which_a_run_predicts(run):

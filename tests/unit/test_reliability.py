@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ercframe.calibration import SMALLEST, calibrated
-from ercframe.evaluation.calibrating import calibration_section
+from ercframe.evaluation.calibrating import _means, _sums, calibration_section
 from ercframe.reliability import BINS, Bins, brier_score, negative_log_likelihood
 
 P = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.45, 0.55]])
@@ -89,6 +89,14 @@ def test_intervals_of_nll_and_brier_are_as_wide_as_means_of_dialogues_vary():
         error = np.std(each, ddof=1) / 200**0.5
         assert entry["low"] == pytest.approx(entry["mean"] - 1.96 * error, abs=0.2 * error)
         assert entry["high"] == pytest.approx(entry["mean"] + 1.96 * error, abs=0.2 * error)
-    ece = found["over_seeds"]["ece"]
-    assert ece["mean"] == pytest.approx(found["seeds"][0]["ece"])
-    assert ece["low"] < ece["high"]
+    (seed,), (added,) = found["seeds"], _means(_sums([p], label, dialogue).sum(axis=0)[None])[0]
+    assert added == pytest.approx([seed["nll"], seed["brier"]])
+
+
+def test_the_calibration_error_has_no_interval():
+    found = calibration_section([P, P[::-1]], LABEL, np.arange(len(LABEL)), [], np.zeros(0, np.intp))["as_is"]
+    each = [seed["ece"] for seed in found["seeds"]]
+    assert found["over_seeds"]["ece"] == {
+        "mean": pytest.approx(np.mean(each)),
+        "std": pytest.approx(np.std(each, ddof=1)),
+    }

@@ -84,9 +84,9 @@ def _calibration(found: Found, about: str) -> Section:
         over = way["over_seeds"]
         factors = {"ece": 100, "nll": 1, "brier": 1}
         rows.append([name, *(_plain(over[key], factor) for key, factor in factors.items())])
-        if "low" in over["ece"]:  # version 2 has no intervals
-            ends = [(factor * over[key]["low"], factor * over[key]["high"]) for key, factor in factors.items()]
-            rows.append(["95 % interval", *(f"{low:.3f} to {high:.3f}" for low, high in ends)])
+        if "low" in over["nll"]:  # version 2 has no intervals
+            ends = [f"{over[key]['low']:.3f} to {over[key]['high']:.3f}" for key in ("nll", "brier")]
+            rows.append(["95 % interval", "none", *ends])
     notes = [about]
     if heat := calibration["temperature"]:
         notes.append(f"Temperature, fitted on {heat['fitted_on']} alone: {_plain(heat['over_seeds'], 1)}.")
