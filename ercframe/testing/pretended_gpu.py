@@ -42,7 +42,8 @@ def no_waiting() -> Iterator[None]:
 
     Raises:
         RuntimeError: values go between host and GPU without ``non_blocking=True``: in a copy, in an operation on
-            tensors of both, in ``torch.tensor(…, device=…)`` or in an index that is a list.
+            tensors of both, in ``torch.tensor(…, device=…)`` or in an index that is a list. Or several values are put
+            where a mask says, ``x[mask] = values``: the host reads how many places it has.
     """
     with _NoValuesFromPython(), _NoCopies():  # type: ignore[no-untyped-call]
         yield
@@ -79,7 +80,7 @@ class _NoValuesFromPython(TorchFunctionMode):
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         made = func(*args, **(kwargs or {}))
-        if func in _MAKE_FROM_NUMBERS and made.is_cuda and not any(isinstance(x, Tensor) for x in args[-1:]):
+        if func in _MAKE_FROM_NUMBERS and made.is_cuda and not isinstance(_data(func, args, kwargs or {}), Tensor):
             raise RuntimeError(f"{func.__name__} makes the host wait: it copies numbers to the device")
         if func in _INDEX and args[0].is_cuda and any(isinstance(x, list) for x in _axes(args[1])):
             raise RuntimeError("an index that is a list makes the host wait: it is copied to the device")
@@ -90,12 +91,18 @@ _MAKE_FROM_NUMBERS = (torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_t
 _INDEX = (Tensor.__getitem__, Tensor.__setitem__)
 
 
+def _data(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """What one of ``_MAKE_FROM_NUMBERS`` makes a tensor of."""
+    given = args[1:] if func is Tensor.new_tensor else args
+    return given[0] if given else kwargs["obj" if func is torch.asarray else "data"]
+
+
 def _axes(index: object) -> tuple[object, ...]:
     return index if isinstance(index, tuple) else (index,)
 
 
 class _NoCopies(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises where an operation takes or gives tensors of two devices."""
+    """Raises where an operation takes or gives tensors of two devices, or puts values where a mask says."""
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -108,12 +115,23 @@ class _NoCopies(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if len(devices) > 1 and not _is_free(func, args, kwargs or {}):
             shapes = ", ".join(str(tuple(x.shape)) for x in given)
             raise RuntimeError(f"{func} makes the host wait: it moves values between host and device (shapes {shapes})")
+        if func.overloadpacket in _PUT and _reads_a_mask(*args[:3]):
+            raise RuntimeError(
+                f"{func} makes the host wait: it puts several values where a mask says; torch.where does not"
+            )
         return made
 
 
 _aten = torch.ops.aten
+_PUT = (_aten.index_put, _aten.index_put_, _aten._index_put_impl_)
 _READ_SIZES_ON_THE_HOST = (_aten.lstm.data, _aten.gru.data, _aten.rnn_tanh.data, _aten.rnn_relu.data)
 """Recurrent layers over a ``PackedSequence``, whose batch sizes belong on the host."""
+
+
+def _reads_a_mask(target: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> bool:
+    """Whether the host must know the places of a mask: for several values; a single number of Python is filled in."""
+    masks = [x for x in indices if x is not None and x.dtype in (torch.bool, torch.uint8)]
+    return target.device.type != "cpu" and bool(masks) and values.numel() > 1
 
 
 def _is_free(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

@@ -34,6 +34,11 @@ def _as_on_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
 
 
+def changed(x: torch.Tensor, index: object, values: object) -> torch.Tensor:
+    x[index] = values
+    return x
+
+
 def experiment(name: str, *changes: str) -> Experiment:
     return assemble(recipes.load(name, [*SMALL, *changes], demo=True))
 
@@ -90,6 +95,15 @@ def test_an_epoch_of_sdt_with_all_that_a_step_may_have_never_waits(precision):
         (lambda x, host: x.copy_(host), "copy_.default makes the host wait"),
         (lambda x, host: torch.tensor([1.0], device=x.device), "tensor makes the host wait: it copies numbers"),
         (lambda x, host: x.new_tensor(1.0), "new_tensor makes the host wait: it copies numbers"),
+        (lambda x, host: x.new_tensor(data=[1.0]), "new_tensor makes the host wait: it copies numbers"),
+        (lambda x, host: torch.tensor(data=[1.0], device=x.device), "tensor makes the host wait: it copies numbers"),
+        (lambda x, host: torch.as_tensor([1.0], device=x.device), "as_tensor makes the host wait: it copies numbers"),
+        (lambda x, host: torch.asarray(obj=[1.0], device=x.device), "asarray makes the host wait: it copies numbers"),
+        (lambda x, host: x.__setitem__(x > 0, x[0]), "index_put_.default makes the host wait: it puts several values"),
+        (lambda x, host: x.__setitem__((x[:, 0] > 0, 1), x[:, 0]), "it puts several values where a mask says"),
+        (lambda x, host: x.index_put((x > 0,), x[0]), "index_put.default makes the host wait"),
+        (lambda x, host: x.index_put_(((x > 0).byte(),), x[0]), "it puts several values where a mask says"),
+        (lambda x, host: torch._index_put_impl_(x, (x > 0,), x[0]), "_index_put_impl_.default makes the host wait"),
         (lambda x, host: x[:, [0, 1]], "an index that is a list makes the host wait"),
     ],
     ids=lambda value: None if isinstance(value, str) else "",
@@ -102,21 +116,39 @@ def test_what_makes_the_host_wait_is_refused(fault, told):
             fault(x, host)
 
 
-def test_what_needs_no_wait_is_let_through():
-    host, number = torch.ones(2, 3), torch.tensor(2.0)
+@pytest.mark.parametrize(
+    "free",
+    [
+        lambda x, host: host.pin_memory().to(x.device, non_blocking=True),
+        lambda x, host: torch.empty_like(x).copy_(host, non_blocking=True),
+        lambda x, host: x * torch.tensor(2.0),  # a single number travels with the kernel's call
+        lambda x, host: x.masked_fill(x > 0, 0.0),
+        lambda x, host: torch.full((), 2.0, device=x.device),
+        lambda x, host: torch.as_tensor(x, device=x.device),
+        lambda x, host: torch.as_tensor(data=x),
+        lambda x, host: torch.asarray(obj=x),
+        lambda x, host: x.new_tensor(data=x[0]),
+        lambda x, host: x[0],
+        lambda x, host: changed(x, x > 0, 0.0),  # a single number is filled in
+        lambda x, host: changed(x, x.long()[:, 0], x),
+    ],
+    ids=lambda value: "",
+)
+@pytest.mark.filterwarnings("ignore:To copy construct from a tensor")
+def test_what_needs_no_wait_is_let_through(free):
+    host = torch.ones(2, 3)
     with pretended_gpu():
         x = host.to("cuda:0")
         with no_waiting():
-            made = [
-                host.pin_memory().to(x.device, non_blocking=True),
-                torch.empty_like(x).copy_(host, non_blocking=True),
-                x * number,  # a single number travels with the kernel's call
-                x.masked_fill(x > 0, 0.0),
-                torch.full((), 2.0, device=x.device),
-                torch.as_tensor(x, device=x.device),
-                x[0],
-            ]
-    assert all(one.is_meta for one in made)
+            made = free(x, host)
+    assert made.is_meta
+
+
+def test_a_mask_on_the_host_may_say_where_values_of_the_host_go():
+    host = torch.zeros(2, 3)
+    with pretended_gpu(), no_waiting():
+        changed(host, host == 0, torch.arange(6.0))
+    assert host.flatten().tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_outside_of_the_block_nothing_is_pretended():
