@@ -187,9 +187,10 @@ class Sweep:
         self.watcher.started(trial, run is not None)
 
     def _end(self, trial: Trial, ending: Ending, source: Trials) -> None:
+        why = self._running.pop(trial.name)  # first: the engine has forgotten it, and a second Ctrl-C may come
         run = self.folder.run(trial)
-        # Judged again, since a trial may have trained on, or ended, before anybody looked: that must change nothing.
-        if why := self._running.pop(trial.name) or source.given_up(trial, run):
+        # A trial may have trained on, or ended, before anybody looked at its last epochs: that must change nothing.
+        if why := why or source.given_up(trial, run):
             self.records[trial.name] = Record("pruned", self._relative(run) if run else None, why)
         elif run is not None and run_status(run) == "finished":
             self._finished(trial, run)

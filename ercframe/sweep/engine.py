@@ -78,7 +78,7 @@ class Engine(Protocol):
         """A task that has ended, which is told once; None where there is none now. Returns at once."""
 
     def stop(self, name: str) -> None:
-        """Ask a task that was not told to have ended to save its state and end. Returns at once."""
+        """Ask a task to save its state and end; nothing where it was told to have ended. Returns at once."""
 
     def close(self) -> None:
         """Kill what still runs, and give everything back."""

@@ -27,14 +27,16 @@ class LocalEngine:
         """A task that has ended, which is told once; None where there is none now."""
         for name, (task, process) in self._running.items():
             if (code := process.poll()) is not None:
-                del self._running[name]
                 _close(process)
-                return task, ending(task, code)
+                found = task, ending(task, code)
+                del self._running[name]  # last, so that what breaks in before loses no ending
+                return found
         return None
 
     def stop(self, name: str) -> None:
-        """Ask a task to save its state and end."""
-        self._running[name][1].terminate()
+        """Ask a task to save its state and end; does nothing where it was told to have ended."""
+        if name in self._running:
+            self._running[name][1].terminate()
 
     def close(self) -> None:
         """Kill what still runs."""

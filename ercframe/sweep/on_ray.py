@@ -54,10 +54,14 @@ class RayEngine:
     def ended(self) -> tuple[Task, Ending] | None:
         """A task that has ended, which is told once; None where there is none now."""
         done = self.ray.wait(list(self._running), num_returns=1, timeout=0)[0] if self._running else []
-        return self._ended(done[0]) if done else None
+        if not done:
+            return None
+        found = self._ending(done[0])
+        del self._running[done[0]]  # last, so that what breaks in before loses no ending
+        return found
 
     def stop(self, name: str) -> None:
-        """Ask a task to save its state and end."""
+        """Ask a task to save its state and end; does nothing where it was told to have ended."""
         for reference, task in self._running.items():
             if task.name == name:
                 self.ray.cancel(reference)
@@ -89,8 +93,8 @@ class RayEngine:
         total = self.ray.cluster_resources()
         return int(min(total.get("CPU", 0) // cpus, total.get("GPU", 0) // gpus if gpus else float("inf")))
 
-    def _ended(self, reference: Any) -> tuple[Task, Ending]:
-        task = self._running.pop(reference)
+    def _ending(self, reference: Any) -> tuple[Task, Ending]:
+        task = self._running[reference]
         try:
             code: int = self.ray.get(reference)
         except self.ray.exceptions.TaskCancelledError:

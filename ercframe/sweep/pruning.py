@@ -7,6 +7,7 @@ from typing import Any
 
 from ercframe.extras import require
 from ercframe.runs import RunFolder
+from ercframe.sweep.folder import run_status
 from ercframe.sweep.plan import Source
 
 FINISHED_FIRST = 5
@@ -17,7 +18,8 @@ class Pruning:
     """Optuna's median pruner on the dev scores that the first seed of a trial has in its log.
 
     The log is judged epoch by epoch from the first to the last, so it does not matter when somebody looks, nor how
-    often the trial or the search was stopped. Optuna keeps what was judged.
+    often the trial or the search was stopped. An epoch that passed is not judged again, whatever other trials score
+    later. Optuna keeps what was judged.
 
     Args:
         study: Optuna's.
@@ -31,6 +33,8 @@ class Pruning:
         self.study, self.score = study, score
         self.seed = source.load({}).recipe.protocol.seed_list()[0]
         self.pruner = self.optuna.pruners.MedianPruner(FINISHED_FIRST, n_warmup_steps=after)
+        self._passed: dict[int, int] = {}
+        """The last epoch of each trial that was judged here, and not given up."""
 
     def judge(self, number: int, run: RunFolder | None) -> str:
         """Why a trial is given up, in words; empty where it is not, or is over.
@@ -44,16 +48,19 @@ class Pruning:
             return self._told(trial.last_step)
         if trial.state.is_finished() or run is None:
             return ""
-        judged, scores = trial.last_step or 0, dict(trial.intermediate_values)
+        kept, scores = trial.last_step or 0, dict(trial.intermediate_values)
+        if number not in self._passed:  # a process that was killed may have kept its last epoch without a judgement
+            self._passed[number] = kept if run_status(run) == "finished" else kept - 1
         for row in run.seed(self.seed).read_metrics():
             epoch = row["epoch"]
-            if epoch < judged:
+            if epoch <= self._passed[number]:
                 continue
             scores[epoch] = row["dev"][self.score]
-            if epoch > judged:  # the last one that was kept may have been kept without a judgement
+            if epoch > kept:
                 self.optuna.trial.Trial(self.study, trial._trial_id).report(scores[epoch], epoch)
             if self.pruner.prune(self.study, _until_now(trial, scores)):
                 return self._told(epoch)
+            self._passed[number] = epoch
         return ""
 
     def _told(self, epoch: int) -> str:

@@ -558,27 +558,36 @@ def in_optuna(folder):
     return optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'optuna.db'}").trials
 
 
+def finish(study, *scores, epochs=4):
+    """Trials whose score on dev rises evenly to these."""
+    for last in scores:
+        finished = study.ask()
+        for epoch in range(1, epochs + 1):
+            finished.report(last * epoch / epochs, epoch)
+        study.tell(finished, last)
+
+
+def logged(folder, scores, test=0.0, half=""):
+    """A run folder whose first seed has these scores on dev after its first epochs."""
+    log = folder / "seed-0" / "metrics.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"epoch": n, "dev": {"weighted_f1": score}, "test": {"weighted_f1": test}} for n, score in enumerate(scores, 1)
+    ]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows) + half)
+    return RunFolder(folder)
+
+
 @pytest.mark.extra
 def test_only_what_scores_less_on_dev_than_the_others_is_given_up(tiny, tmp_path):
     optuna = pytest.importorskip("optuna")
     study = optuna.create_study(direction="maximize")
-    for last in (0.5, 0.6, 0.7, 0.8, 0.9):
-        finished = study.ask()
-        for epoch in (1, 2, 3, 4):
-            finished.report(last * epoch / 4, epoch)
-        study.tell(finished, last)
+    finish(study, 0.5, 0.6, 0.7, 0.8, 0.9)
     judge = Pruning(study, tiny, "weighted_f1", 2).judge
 
     def judged(scores, test=0.0, half=""):
         """What is said of a trial with these scores on dev after its first epochs."""
-        log = tmp_path / "run" / "seed-0" / "metrics.jsonl"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        rows = [
-            {"epoch": n, "dev": {"weighted_f1": score}, "test": {"weighted_f1": test}}
-            for n, score in enumerate(scores, 1)
-        ]
-        log.write_text("".join(json.dumps(row) + "\n" for row in rows) + half)
-        return judge(study.ask().number, RunFolder(tmp_path / "run"))
+        return judge(study.ask().number, logged(tmp_path / "run", scores, test, half))
 
     assert judged([0.2]) == judged([0.2, 0.36]) == judged([0.36, 0.1]) == judged([0.4, 0.5, 0.6, 0.9]) == ""
     bad = "after epoch 2 its best weighted f1 on dev was below the median of the trials before"
@@ -587,6 +596,23 @@ def test_only_what_scores_less_on_dev_than_the_others_is_given_up(tiny, tmp_path
     assert judged([0.1], half='{"epoch": 2, "dev"') == ""
     assert judge(study.ask().number, None) == ""
     assert judge(0, RunFolder(tmp_path / "run")) == ""  # is finished
+
+
+@pytest.mark.extra
+def test_an_epoch_that_passed_is_not_judged_again_by_what_others_score_later(tiny, tmp_path):
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize")
+    finish(study, 0.3, 0.3, 0.3, 0.3, 0.3)
+    number, run = study.ask().number, logged(tmp_path / "run", [0.1, 0.2, 0.3, 0.4])
+    here, there = Pruning(study, tiny, "weighted_f1", 2), Pruning(study, tiny, "weighted_f1", 2)
+    assert here.judge(number, run) == ""
+    finish(study, *[0.9] * 6, epochs=5)
+    assert here.judge(number, run) == ""
+    bad = "after epoch 4 its best weighted f1 on dev was below the median of the trials before"
+    assert there.judge(number, run) == bad  # as after a kill that came before the judgement
+    (run.path / "summary.json").write_text('{"status": "finished"}')
+    assert Pruning(study, tiny, "weighted_f1", 2).judge(number, run) == ""
+    assert here.judge(number, logged(run.path, [0.1, 0.2, 0.3, 0.4, 0.5])) == bad.replace("4", "5")
 
 
 @pytest.mark.extra

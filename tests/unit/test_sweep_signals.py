@@ -1,5 +1,6 @@
 """A sweep that is stopped by real signals at any moment knows how every trial ended."""
 
+import json
 import os
 import random
 import signal
@@ -77,3 +78,32 @@ def test_a_signal_at_any_moment_is_heeded_and_no_trial_is_lost_to_it(number, sta
     finally:
         signal.signal(number, before)
     assert stopped, "some came in time"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "status"), [(SweepFolder, "run", "interrupted"), (local, "ending", "failed")]
+)
+def test_a_second_interrupt_between_an_end_and_its_record_stops_the_others(owner, name, status, tmp_path, monkeypatch):
+    processes, waiting = {}, [KeyboardInterrupt]
+    whole = getattr(owner, name)
+
+    def start(task, environment):
+        code = f"raise SystemExit({OF_ITS_OWN})" if task.name == "ends" else "import time; time.sleep(60)"
+        processes[task.name] = subprocess.Popen([sys.executable, "-S", "-E", "-c", code], stdin=subprocess.PIPE)
+        return processes[task.name]
+
+    def broken_into(*arguments):
+        if waiting and any(process.returncode is not None for process in processes.values()):
+            raise waiting.pop()
+        return whole(*arguments)
+
+    monkeypatch.setattr(local, "start", start)
+    monkeypatch.setattr(owner, name, broken_into)
+    folder = SweepFolder.create(tmp_path / "sweep")
+    sweep = drive.Sweep(folder, local.LocalEngine(2), {"recipe": "tiny"}, Silent())
+    assert sweep.run(Listed(map(trial, ["ends", "goes-on", "comes-later"]))) == "interrupted"
+    assert not waiting
+    assert processes["goes-on"].returncode == -signal.SIGTERM
+    kept = json.loads((folder.path / "sweep.json").read_text())
+    assert kept["status"] == "interrupted"
+    assert {row["name"]: row["status"] for row in kept["trials"]} == {"ends": status, "goes-on": "interrupted"}
