@@ -12,7 +12,7 @@ test:  ## the quick tests
 	pytest
 
 slow:  ## the tests that train or install something, or need an extra
-	pytest -m "slow or extra" -n 2
+	pytest -m "slow or extra" -n 2 --dist worksteal
 
 lint:  ## style
 	ruff check .

@@ -161,7 +161,7 @@ class _Reader:
             key = self._node(event, events, depth + 1)
             node = self._node(next(events), events, depth + 1)
             node = Node(node.value, node.place, self._place(event))
-            if key.value == "<<":
+            if key.value == "<<" and not getattr(event, "style", None):  # in quotes it is text as any other
                 self._find(
                     event,
                     "<<",

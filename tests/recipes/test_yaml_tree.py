@@ -36,6 +36,12 @@ def test_what_is_written_is_read_again(tree):
     assert not findings
 
 
+def test_a_merge_key_is_refused_and_the_same_text_in_quotes_is_a_key():
+    assert "no merge keys" in str(parse("a: &x {b: 1}\nc: {<<: *x}\n", FILE)[1])
+    root, findings = parse(dump({"<<": 1}), FILE)
+    assert (root.plain(), findings) == ({"<<": 1}, [])
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused_in_words(text):
     with suppress(InputError):
