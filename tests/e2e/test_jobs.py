@@ -12,7 +12,8 @@ from subprocess import PIPE
 
 import pytest
 import yaml
-from test_resume import ENVIRONMENT, TINY, contents, run_in
+from same_runs import require_same
+from test_resume import ENVIRONMENT, TINY, run_in
 
 from ercframe import InputError, recipes
 from ercframe.build import assemble
@@ -92,7 +93,7 @@ def test_seeds_side_by_side_come_to_what_they_come_to_alone(recipe, tmp_path, ca
     capsys.readouterr()
     assert run_app(["run", str(recipe), "--jobs", "2", "--out", str(tmp_path / "two")]) == 0
     shown, two = capsys.readouterr().out, run_in(tmp_path / "two")
-    assert contents(two) == contents(one)
+    require_same(two, one)
     assert [entry["seed"] for entry in json.loads((two / "summary.json").read_text())["seeds"]] == [5, 3, 8]
     assert json.loads((two / "environment.json").read_text())["threads"] == 1
     lines = [line for line in shown.splitlines() if "epoch  " in line and "wF1" in line and "loss" in line]
@@ -159,7 +160,7 @@ def test_a_killed_process_is_named_and_the_run_goes_on_with_any_number_of_jobs(r
     assert workers(folder) == []
 
     assert end(start(folder, "--resume"))[0] == 0
-    assert contents(folder) == contents(alone(recipe, tmp_path / "one", *LONGER))
+    require_same(folder, alone(recipe, tmp_path / "one", *LONGER))
 
 
 @pytest.mark.slow
@@ -180,7 +181,7 @@ def test_ctrl_c_keeps_the_epochs_of_all_seeds_at_hand(recipe, tmp_path):
     assert "seed 3: saved after " in shown
     assert workers(folder) == []
     assert end(start(folder, "--resume", "--jobs", 2))[0] == 0
-    assert contents(folder) == contents(alone(recipe, tmp_path / "one", *LONGER))
+    require_same(folder, alone(recipe, tmp_path / "one", *LONGER))
 
 
 @pytest.mark.slow

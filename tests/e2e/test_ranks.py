@@ -17,7 +17,7 @@ import torch
 import yaml
 from gradients import CASES, RECIPE, TRAININGS, take, train_exactly
 from safetensors.torch import load_file
-from test_resume import contents
+from same_runs import require_same
 from torch import nn
 
 from ercframe import InputError, recipes
@@ -310,7 +310,7 @@ def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(recipe, tmp_path):
 
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(THREE), "-m", "ercframe")
     assert end(start(folder, "--resume", python=torchrun))[0] == 0
-    assert contents(folder) == contents(run_in(whole))
+    require_same(folder, run_in(whole))
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from subprocess import PIPE
 import pytest
 import torch
 import yaml
-from safetensors import safe_open
+from same_runs import contents, require_same
 from small_corpus import bundle, edited
 
 from ercframe import seed_run, snapshots
@@ -59,29 +59,6 @@ def run_in(out: Path) -> Path:
     return recipe.parent
 
 
-def contents(folder: Path) -> dict[str, object]:
-    """Everything in a run folder but times, what it ran on, and the report that tells it; tensors as their bytes."""
-    found: dict[str, object] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        if path.name == "environment.json" or "report.html" in path.name:
-            continue
-        name = str(path.relative_to(folder))
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="np") as file:
-                tensors = {key: file.get_tensor(key).tobytes() for key in file.keys()}  # noqa: SIM118 - no mapping
-                found[name] = (file.metadata(), tensors)
-        elif path.suffix in (".json", ".jsonl"):
-            text = path.read_text()
-            found[name] = [json.loads(part) for part in ([text] if path.suffix == ".json" else text.splitlines())]
-        else:
-            found[name] = path.read_text()
-    for value in found.values():
-        for part in value if isinstance(value, list) else []:
-            for timed in [part, *part.get("seeds", [])]:
-                timed.pop("seconds", None)
-    return found
-
-
 def die_and_resume(recipe: Path, out: Path, kills: int, seed: int) -> None:
     """Kill and resume a run until it is finished."""
     script = [sys.executable, str(Path(__file__).with_name("die_and_resume.py"))]
@@ -104,7 +81,7 @@ def deaths(recipe: Path, undisturbed: Path, folder: Path, kills: int, wanted: in
         out.mkdir()
         die_and_resume(recipe, out, kills, seed)
         died += (out / "deaths").read_text().splitlines()
-        assert contents(run_in(out / "runs")) == contents(undisturbed), f"random numbers {seed}: {died}"
+        require_same(run_in(out / "runs"), undisturbed, f"random numbers {seed}: {died}")
     raise AssertionError(f"{len(died)} deaths in 40 runs: {died}")
 
 
@@ -149,7 +126,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been_with_each_option(recip
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert run_app(["run", str(run_in(tmp_path / "killed")), "--resume"]) == 0
     assert run_app(["run", *arguments, "--out", str(tmp_path / "whole")]) == 0
-    assert contents(run_in(tmp_path / "killed")) == contents(run_in(tmp_path / "whole"))
+    require_same(run_in(tmp_path / "killed"), run_in(tmp_path / "whole"))
 
 
 @pytest.mark.slow
@@ -190,7 +167,7 @@ def test_a_signal_stops_between_two_batches_and_says_how_to_go_on(
     code, shown, _ = resumed(folder, capsys)
     assert code == 0
     assert "seed 0: goes on after " in shown
-    assert contents(folder) == contents(undisturbed_longer)
+    require_same(folder, undisturbed_longer)
 
 
 @pytest.fixture
@@ -222,7 +199,7 @@ def test_it_goes_on_where_it_was_and_then_says_that_it_is_finished(stopped, undi
     assert code == 0
     assert "seed 0: goes on after batch 2 of epoch 2" in shown
     assert "epoch   1" not in shown.split("seed 1")[0]
-    assert contents(stopped) == contents(undisturbed)
+    require_same(stopped, undisturbed)
     before = {path: path.stat().st_mtime_ns for path in stopped.rglob("*")}
     (stopped / ".lock").touch()  # as if it had been killed when all was done but this
     code, shown, _ = resumed(stopped, capsys)
@@ -240,7 +217,7 @@ def test_a_damaged_state_is_told_and_the_one_before_it_used(stopped, undisturbed
     assert code == 0
     assert f"the state in {newest} is damaged and was left out: " in shown
     assert "seed 0: goes on after batch 1 of epoch 2" in shown
-    assert contents(stopped) == contents(undisturbed)
+    require_same(stopped, undisturbed)
 
 
 def test_without_a_whole_state_the_seed_begins_again(stopped, undisturbed, capsys):
@@ -250,7 +227,7 @@ def test_without_a_whole_state_the_seed_begins_again(stopped, undisturbed, capsy
     assert code == 0
     assert shown.count("is damaged and was left out") == 2
     assert "seed 0: begins again" in shown
-    assert contents(stopped) == contents(undisturbed)
+    require_same(stopped, undisturbed)
 
 
 def test_a_changed_recipe_is_refused(stopped, capsys):
@@ -377,4 +354,4 @@ def test_a_full_disk_does_not_stop_the_training(recipe, undisturbed, tmp_path, c
     assert run_app(["run", str(recipe), "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "warning: seed 0: the state could not be saved, the one before is kept: [Errno 28] No space left" in shown
-    assert contents(run_in(tmp_path)) == contents(undisturbed)
+    require_same(run_in(tmp_path), undisturbed)

@@ -11,7 +11,7 @@ from subprocess import PIPE
 
 import pytest
 import yaml
-from test_resume import contents
+from same_runs import require_same
 
 TINY = {
     "modalities": ["text", "audio"],
@@ -25,7 +25,31 @@ TINY = {
     "ablations": {"text": {"modalities": ["text"]}, "plain": {"fusion.type": "concat"}},
 }
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-LONG = ["trainer.epochs=200", "--seeds", "1"]
+SLOW = """
+import time
+from pathlib import Path
+from ercframe import Transform, hookimpl
+
+
+class Slow(Transform):
+    'Takes its time with each batch for as long as there is a file named slow.'
+
+    name = "slow"
+
+    def __init__(self, config, dataset):
+        pass
+
+    def forward(self, batch, generator):
+        if Path("slow").exists():
+            time.sleep(0.1)
+        return batch
+
+
+@hookimpl
+def ercframe_components():
+    return [Slow]
+"""
+LONG = ["trainer.epochs=100", "transforms=[{type: slow}]", "--seeds", "1", "--plugin", "slow.py"]
 FOLDER = Path("runs/tiny-sweep")
 
 
@@ -57,6 +81,14 @@ def until(condition, seconds=300):
             return found
         time.sleep(0.05)
     raise AssertionError("waited in vain")
+
+
+@pytest.fixture
+def slow():
+    """Trains slowly, so that no trial ends before another is seen at work; until it is called."""
+    Path("slow.py").write_text(SLOW)
+    Path("slow").touch()
+    return Path("slow").unlink
 
 
 def trials(folder=FOLDER):
@@ -105,7 +137,7 @@ def test_a_sweep_is_ordinary_runs_and_resume_of_a_finished_one_trains_nothing():
     assert "Bold: the best on dev, which alone may choose." in " ".join(shown.split())
     for name, entry in trials().items():
         alone = run_alone(FOLDER / "recipes" / f"tiny-{name}.yaml", f"alone-{name}")
-        assert contents(FOLDER / entry["folder"]) == contents(alone)
+        require_same(FOLDER / entry["folder"], alone)
     before = {path: path.stat().st_mtime_ns for path in FOLDER.rglob("seed-*/*")}
     code, shown, error = sweep(FOLDER, "--resume")
     assert code == 0, error
@@ -115,12 +147,13 @@ def test_a_sweep_is_ordinary_runs_and_resume_of_a_finished_one_trains_nothing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGKILL, -9)])
-def test_when_the_driver_is_stopped_its_trials_save_and_the_same_command_goes_on_bit_for_bit(number, code):
+def test_when_the_driver_is_stopped_its_trials_save_and_the_same_command_goes_on_bit_for_bit(slow, number, code):
     with begun("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
         runs = until(trained_some_epochs)
         workers = [process_of(run) for run in runs]
         driver.send_signal(number)
         driver.communicate(timeout=300)
+    slow()
     assert driver.returncode == code
     until(lambda: not any(map(is_there, workers)))
     assert [json.loads((run / "summary.json").read_text())["status"] for run in runs] == ["preempted"] * 2
@@ -132,15 +165,16 @@ def test_when_the_driver_is_stopped_its_trials_save_and_the_same_command_goes_on
     entry = trials()["type-gated"]
     assert entry["folder"] in [str(run.relative_to(FOLDER)) for run in runs]
     alone = run_alone(FOLDER / "recipes/tiny-type-gated.yaml", "alone")
-    assert contents(FOLDER / entry["folder"]) == contents(alone)
+    require_same(FOLDER / entry["folder"], alone)
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_stops_no_other_and_goes_on_with_the_same_command():
+def test_a_worker_that_is_killed_stops_no_other_and_goes_on_with_the_same_command(slow):
     with begun("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
         runs = until(trained_some_epochs)
         killed = runs[0]
         os.kill(process_of(killed), signal.SIGKILL)
+        slow()
         shown, error = driver.communicate(timeout=600)
     assert driver.returncode == 1, error
     assert "killed by SIGKILL" in shown
@@ -237,4 +271,4 @@ def test_on_a_real_ray_the_results_are_those_of_this_machine():
     assert code == 0, error
     for name, entry in trials().items():
         on_ray = trials(Path("runs/on-ray"))[name]
-        assert contents(Path("runs/on-ray") / on_ray["folder"]) == contents(FOLDER / entry["folder"])
+        require_same(Path("runs/on-ray") / on_ray["folder"], FOLDER / entry["folder"])

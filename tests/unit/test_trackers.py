@@ -6,6 +6,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 from pydantic import ValidationError
@@ -35,14 +36,16 @@ def here(tmp_path, monkeypatch):
 
 
 def log_records(data, block=32768):
-    """The records of a file in LevelDB's log format, after a header of seven bytes, which is what wandb writes."""
-    assert data[:4] == b":W&B"
+    """The whole records of a file in LevelDB's log format, after a header of seven bytes, as wandb writes them."""
+    assert data[:4] in (b":W&B", b"")
     place, parts = 7, []
     while place + 7 <= len(data):
         if block - place % block < 7:  # the rest of a block that is too short for a record
             place += block - place % block
             continue
         _, length, kind = struct.unpack_from("<IHB", data, place)
+        if place + 7 + length > len(data):
+            return
         parts.append(data[place + 7 : place + 7 + length])
         place += 7 + length
         if kind in (1, 4):  # whole, or the last part
@@ -187,9 +190,7 @@ class TestWandB:
 
         (file,) = folder.glob("run-*.wandb")
         history, summary, header = {}, {}, None
-        for data in log_records(file.read_bytes()):
-            record = Record()
-            record.ParseFromString(data)
+        for record in self.all_records(file, Record):
             if record.HasField("run"):
                 header = record.run
             for item in record.history.item:
@@ -198,6 +199,16 @@ class TestWandB:
             for item in record.summary.update:
                 summary[item.key or "/".join(item.nested_key)] = item.value_json
         return header, history, summary
+
+    def all_records(self, file, kind, seconds=60):
+        """A file's records to the last, which tells how the run ended; W&B's own process may write it a bit later."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            records = [kind.FromString(data) for data in log_records(file.read_bytes())]
+            if records and records[-1].HasField("exit"):
+                return records
+            time.sleep(0.05)
+        raise AssertionError(f"{file} was not ended within {seconds} seconds")
 
     @pytest.mark.filterwarnings("ignore")
     def test_the_newest_offline_folder_of_each_part_is_complete_also_after_a_resume(self, here):
