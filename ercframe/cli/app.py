@@ -54,6 +54,11 @@ app = typer.Typer(
 )
 
 
+def _one_line_each(text: str) -> str:
+    """A docstring whose paragraphs are not broken into lines."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"ercframe {__version__}")
@@ -73,6 +78,8 @@ for module in (run, sweep, eval, report, score, compare, table, predict, export)
     module.register(app)
 for module in (check, bench, components, data, new, doctor):
     module.register(app)
+for command in (*app.registered_commands, *data.commands.registered_commands):
+    command.help = _one_line_each(command.callback.__doc__ or "")  # typer would break lines where the source does
 
 
 def main() -> None:

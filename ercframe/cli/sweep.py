@@ -21,17 +21,24 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Changes that hold for all trials, such as trainer.epochs=40."),
 ]
-Seeds = Annotated[int | None, typer.Option("--seeds", min=1, help="Instead of protocol.seeds.")]
+Seeds = Annotated[int | None, typer.Option("--seeds", metavar="N", min=1, help="Instead of protocol.seeds.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the folder of all runs goes.")]
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", min=1, help="Trials at a time: 1 with --engine local, whose cores they share; with ray all that fit."
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Trials at a time: 1 with --engine local, whose cores they share; with ray all that fit.",
     ),
 ]
 Engine = Annotated[EngineName, typer.Option("--engine", help="local: processes on this machine. ray: a Ray cluster.")]
-Cpus = Annotated[int, typer.Option("--cpus", min=1, help="With ray: CPUs that a trial reserves, and its threads.")]
-Gpus = Annotated[float, typer.Option("--gpus", min=0, help="With ray: GPUs that a trial reserves, or a part of one.")]
+Cpus = Annotated[
+    int, typer.Option("--cpus", metavar="N", min=1, help="With ray: CPUs that a trial reserves, and its threads.")
+]
+Gpus = Annotated[
+    float, typer.Option("--gpus", metavar="N", min=0, help="With ray: GPUs that a trial reserves, or a part of one.")
+]
 RayAddress = Annotated[
     str | None,
     typer.Option("--ray-address", metavar="HOST:PORT", help="A running cluster; without it Ray starts here, alone."),
@@ -98,11 +105,15 @@ def sweep(
         Path | None,
         typer.Option("--search", metavar="SPACE.yaml", help="Let Optuna propose settings from this space instead."),
     ] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="With --search: settings to try in all.")] = 20,
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="N", min=1, help="With --search: settings to try in all.")
+    ] = 20,
     objective: Annotated[
         str, typer.Option("--objective", help="With --search: the score to maximise, mean over seeds; one of dev.")
     ] = "dev.weighted_f1",
-    search_seed: Annotated[int, typer.Option("--search-seed", min=0, help="With --search: of the proposals.")] = 0,
+    search_seed: Annotated[
+        int, typer.Option("--search-seed", metavar="N", min=0, help="With --search: of the proposals.")
+    ] = 0,
     prune_after: Annotated[
         int | None,
         typer.Option(
