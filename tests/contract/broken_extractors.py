@@ -62,8 +62,12 @@ class DrawsItsWeights(SoundExtractor):
 
     breaks = {"extraction_repeats", "order_of_turns_is_free"}
 
+    # Not drawn at random: two draws that are nearly equal, one pair in a thousand, would hide the fault.
+    built = 0
+
     def __init__(self, config):
-        self.weight = np.random.default_rng().normal()
+        type(self).built += 1
+        self.weight = float(self.built)
 
     def extract(self, contents):
         return super().extract(contents) * np.float32(self.weight)
