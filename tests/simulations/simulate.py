@@ -25,6 +25,8 @@ TRIALS, RESAMPLES = 1000, 1000
 SIZES = {31: 52, 120: 52, 280: 9}
 """Test dialogues, and turns of each: IEMOCAP has 31 and 52, MELD 280 and 9."""
 SEEDS = 5
+RATIOS = {"none": 0.0, "half as large": 0.5, "as large": 1.0, "twice as large": 2.0}
+"""The error that dialogues give to a difference, beside the one that seeds give to it."""
 ALPHA = 0.05
 Rates = dict[str, float]
 
@@ -91,6 +93,24 @@ def any_false_alarm(dialogues: int, runs: int = 4, trials: int = TRIALS) -> Rate
     return alarms.rates()
 
 
+def seeds_alone(seeds: int, dialogues_by_seeds: float, trials: int = TRIALS) -> float:
+    """How often the bootstrap, seeds drawn, tells equal recipes apart, on a normal scale without conversations.
+
+    Args:
+        seeds: of each.
+        dialogues_by_seeds: the standard error that dialogues give to the difference, by that which seeds give to it; 0
+            where so many dialogues are scored that only seeds are left to chance.
+        trials: how many pairs of recipes.
+    """
+    rng, weights_RS = np.random.default_rng(seeds), seed_weights(seeds, RESAMPLES, 0)
+    alarms = 0
+    for _ in range(trials):
+        other_dialogues = dialogues_by_seeds / np.sqrt(seeds) * rng.normal(size=RESAMPLES + 1)
+        difference_S = rng.normal(size=seeds) + other_dialogues[0]
+        alarms += bootstrap_p(weights_RS @ difference_S + other_dialogues[1:]) < ALPHA
+    return alarms / trials
+
+
 def bca_interval(drawn_R: NDArray[np.float64], counts_BSCC: NDArray[np.int64]) -> NDArray[np.float64]:
     """Bias-corrected and accelerated interval, by the jackknife over dialogues: Efron (1987)."""
     estimate = weighted_f1(counts_BSCC.sum(axis=0)).mean()
@@ -155,6 +175,10 @@ def main(trials: int = TRIALS, only: str = "") -> None:
         "Any false alarm, 4 runs against a baseline": (
             ("dialogues",),
             ((str(n), any_false_alarm(n, trials=trials)) for n in SIZES),
+        ),
+        "Few seeds": (
+            ("seeds",),
+            ((str(s), {name: seeds_alone(s, r, trials) for name, r in RATIOS.items()}) for s in (2, 3, 4, 5, 10, 20)),
         ),
     }
     for title, (heads, rows) in tables.items():

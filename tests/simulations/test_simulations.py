@@ -1,7 +1,7 @@
 """Coverage of the intervals and false alarms of the tests, on splits drawn from a known population."""
 
 import pytest
-from simulate import any_false_alarm, coverage, false_alarms
+from simulate import any_false_alarm, coverage, false_alarms, seeds_alone
 
 pytestmark = pytest.mark.slow
 TRIALS = 300  # the standard error of a rate of 5 % is then 1.3 points, of 95 % as well
@@ -34,3 +34,10 @@ def test_holm_keeps_the_level_of_all_tests_together():
     alarms = any_false_alarm(120, trials=TRIALS)
     assert alarms["Holm"] < 0.10
     assert alarms["Holm"] < alarms["uncorrected"]
+
+
+def test_few_seeds_are_too_few_where_they_are_all_that_is_left_to_chance():
+    assert seeds_alone(2, 0.0, TRIALS) > 0.40
+    assert 0.15 < seeds_alone(3, 0.0, TRIALS) < 0.40
+    assert seeds_alone(20, 0.0, TRIALS) < 0.10
+    assert seeds_alone(5, 1.0, TRIALS) < 0.10

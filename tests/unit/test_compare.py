@@ -12,7 +12,7 @@ from comparing import LABELS, guesses, labels, run
 
 from ercframe.cli.app import run_app
 from ercframe.comparison import compare, open_runs
-from ercframe.comparison.compare import ONE_SEED, THESE_MODELS
+from ercframe.comparison.compare import FEW_SEEDS, ONE_SEED, THESE_MODELS
 from ercframe.report.comparison_cells import grids, notes
 from ercframe.report.comparison_text import as_csv, latex, markdown
 from ercframe.report.sections import tests as section
@@ -94,7 +94,6 @@ def test_mcnemar_is_of_accuracy_and_warns(weak, strong):
 
 
 def test_p_values_that_say_nothing_of_another_training_say_so(weak, strong, tmp_path, label):
-    assert compare(open_runs([weak, strong]))["warnings"] == []
     for options in ({"draw_seeds": False}, {"test": "randomisation"}):
         assert compare(open_runs([weak, strong]), **options)["warnings"] == [THESE_MODELS]
         assert compare(open_runs([weak]), **options)["warnings"] == []
@@ -102,6 +101,14 @@ def test_p_values_that_say_nothing_of_another_training_say_so(weak, strong, tmp_
     found = compare(open_runs([weak, single]))
     assert found["warnings"] == [ONE_SEED]
     assert ONE_SEED in text(found)
+
+
+def test_few_seeds_are_said_to_be_few(tmp_path, label):
+    def warnings(count):
+        both = [run(tmp_path / f"{name}{count}", label, seeds(label, 0.6, count), recipe=name) for name in "ab"]
+        return compare(open_runs(both))["warnings"]
+
+    assert [warnings(count) for count in (2, 4, 5)] == [[FEW_SEEDS], [FEW_SEEDS], []]
 
 
 def test_p_values_are_corrected_over_the_runs(weak, strong, alike):
