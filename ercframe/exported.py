@@ -117,6 +117,14 @@ class ExportedModel:
             raise InputError(f"--seed must be the one that was exported, {self.export.seed} (got {asked})")
         return ChosenSeed(self.export.seed, self.export.why)
 
+    def every_seed(self) -> tuple[ChosenSeed, ...]:
+        """None: one was exported.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"--ensemble must have a run folder (got an export, which has seed {self.export.seed} alone)")
+
     def inputs(self) -> Inputs:
         """What the run kept of its data.
 
@@ -146,7 +154,7 @@ class ExportedModel:
         except InputError:
             return Precision.choose("fp32", device)
 
-    def temperature(self, seed: int, labels: Sequence[str]) -> float | None:
+    def temperature(self, seeds: Sequence[int], labels: Sequence[str]) -> float | None:
         """The temperature that was fitted on dev; None where the run has no dev."""
         return self.export.temperature
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 
@@ -47,6 +48,13 @@ class Trained(Protocol):
             InputError: there is no such seed.
         """
 
+    def every_seed(self) -> tuple[ChosenSeed, ...]:
+        """All that have weights, for an ensemble.
+
+        Raises:
+            InputError: only one was kept.
+        """
+
     def inputs(self) -> Inputs:
         """What is kept of the data."""
 
@@ -56,8 +64,8 @@ class Trained(Protocol):
     def precision(self, device: torch.device) -> Precision:
         """The precision to predict in."""
 
-    def temperature(self, seed: int, labels: Sequence[str]) -> float | None:
-        """The temperature that was fitted on dev; None where there is no dev."""
+    def temperature(self, seeds: Sequence[int], labels: Sequence[str]) -> float | None:
+        """The temperature that was fitted on dev for the mean of some seeds; None where there is no dev."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,11 @@ class TrainedRun:
             return ChosenSeed(asked, "as asked")
         return best_seed(self.summary)
 
+    def every_seed(self) -> tuple[ChosenSeed, ...]:
+        """All that have weights."""
+        why = "the only one" if len(self.seeds) == 1 else f"one of {len(self.seeds)}"
+        return tuple(ChosenSeed(seed, why) for seed in self.seeds)
+
     def learner(self, seed: int, info: DatasetInfo, device: torch.device) -> tuple[Learner, int]:
         """The learner of a seed with the weights of the epoch that the protocol chose, for predicting.
 
@@ -154,14 +167,19 @@ class TrainedRun:
             ) from None
         return Inputs(experiment.info, experiment.dataset.intake(), experiment.dataset.provenance())
 
-    def temperature(self, seed: int, labels: Sequence[str]) -> float | None:
-        """The temperature fitted on the dev predictions of a seed; None where the run has no dev.
+    def temperature(self, seeds: Sequence[int], labels: Sequence[str]) -> float | None:
+        """The temperature fitted on the mean of what some seeds say of dev; None where the run has no dev.
 
         Raises:
             InputError: the predictions are missing or damaged.
         """
-        rows = self.folder.seed(seed).read_predictions("dev")
-        return fit_temperature(*recorded(rows, labels)) if rows else None
+        rows = [self.folder.seed(seed).read_predictions("dev") for seed in seeds]
+        if not all(rows):
+            return None
+        if any([row["utterance"] for row in one] != [row["utterance"] for row in rows[0]] for one in rows):
+            raise InputError(f"the seeds of the run in {self.path} must have predicted the same utterances of dev")
+        found = [recorded(one, labels) for one in rows]
+        return fit_temperature(np.mean([probability_NC for probability_NC, _ in found], axis=0), found[0][1])
 
     def precision(self, device: torch.device) -> Precision:
         """The precision that it was trained in where this device has it, and else float32."""

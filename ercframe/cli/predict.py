@@ -36,6 +36,9 @@ def predict(
         bool, typer.Option("--stream", help="Read turns from standard input and answer each at once, in JSON.")
     ] = False,
     seed: SeedOfWeights = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Take all seeds, and the mean of their probabilities.")
+    ] = False,
     drop: Annotated[
         list[str] | None, typer.Option(metavar="MODALITY", help="Do without a modality; repeatable.")
     ] = None,
@@ -67,6 +70,7 @@ def predict(
     predictor = load_predictor(
         run,
         seed=seed,
+        ensemble=ensemble,
         drop=drop or (),
         settings=_settings(settings or []),
         plugins=plugin or (),

@@ -18,7 +18,7 @@ from rich.text import Text
 from ercframe.data.turn import Turn, parse_turn
 from ercframe.errors import InputError
 from ercframe.prediction.live import LivePredictor
-from ercframe.prediction.predictor import Predictor
+from ercframe.prediction.predictor import Member, Predictor
 from ercframe.prediction.results import Prediction
 from ercframe.wording import counted
 
@@ -34,8 +34,7 @@ def print_facts(predictor: Predictor) -> None:
 def facts(predictor: Predictor) -> Iterator[str]:
     """The lines that :func:`print_facts` prints."""
     run, recipe = predictor.run, predictor.run.loaded.recipe
-    seed = f"seed {predictor.seed.seed} ({predictor.seed.why}), epoch {predictor.epoch}"
-    yield f"{recipe.name}, {run.summary['selection']}: {seed}; on {predictor.device}"
+    yield f"{recipe.name}, {run.summary['selection']}: {_weights(predictor.members)}; on {predictor.device}"
     if run.summary["status"] != "finished":
         yield f"warning: the run is not finished ({run.summary['status']})"
     if predictor.info.generated:
@@ -43,10 +42,19 @@ def facts(predictor: Predictor) -> Iterator[str]:
     if predictor.temperature is None:
         yield "Probabilities are not calibrated: the run has no dev."
     else:
-        yield f"Probabilities are calibrated: temperature {predictor.temperature:.2f}, fitted on dev."
+        for_all = " for the mean" if len(predictor.members) > 1 else ""
+        yield f"Probabilities are calibrated: temperature {predictor.temperature:.2f}, fitted on dev{for_all}."
     dropped = [name for name, source in predictor.sources.items() if source.extractor is None]
     if dropped:
         yield f"Without {', '.join(dropped)}: the model was trained with it, so results may suffer."
+
+
+def _weights(members: Sequence[Member]) -> str:
+    if len(members) == 1:
+        (one,) = members
+        return f"seed {one.seed.seed} ({one.seed.why}), epoch {one.epoch}"
+    seeds, epochs = (", ".join(map(str, x)) for x in zip(*((m.seed.seed, m.epoch) for m in members), strict=True))
+    return f"the mean of {len(members)} seeds, {seeds}, epochs {epochs}"
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]]) -> None:

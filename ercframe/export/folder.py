@@ -143,7 +143,7 @@ def _described(
         why=chosen.why,
         epoch=epoch,
         precision=_environment(trained).get("precision", "fp32"),
-        temperature=trained.temperature(chosen.seed, inputs.info.labels),
+        temperature=trained.temperature([chosen.seed], inputs.info.labels),
         labels=inputs.info.labels,
         programs=programs,
     )

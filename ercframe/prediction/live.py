@@ -73,7 +73,7 @@ class LivePredictor:
 
 def _require_causal(predictor: Predictor) -> None:
     """Refuse a model of which a part waits for later turns."""
-    model, recipe = predictor.learner.model, predictor.run.loaded.recipe
+    model, recipe = predictor.members[0].learner.model, predictor.run.loaded.recipe
     parts = {"encoder": model.encoder, "fusion": model.fusion, "classifier": model.classifier}
     waiting = {slot: part for slot, part in parts.items() if part.sees_future}
     if not waiting:

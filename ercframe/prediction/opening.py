@@ -7,10 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ercframe.errors import InputError
 from ercframe.exported import open_trained
+from ercframe.loading import Trained
 from ercframe.prediction.features import open_sources
-from ercframe.prediction.predictor import Predictor
+from ercframe.prediction.predictor import Member, Predictor
+from ercframe.seed_choice import ChosenSeed
+from ercframe.specs import DatasetInfo
 from ercframe.training.device import choose_device
 
 
@@ -18,6 +23,7 @@ def load_predictor(
     run: str | Path,
     *,
     seed: int | None = None,
+    ensemble: bool = False,
     drop: Sequence[str] = (),
     given: Sequence[str] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -30,6 +36,8 @@ def load_predictor(
     Args:
         run: the folder.
         seed: which seed's weights; None takes the best on dev. An export has one.
+        ensemble: take all seeds that have weights, and the mean of what they say; see
+            :class:`~ercframe.prediction.predictor.Predictor`.
         drop: modalities to do without.
         given: modalities whose raw features are given with every conversation instead of being extracted.
         settings: for a modality settings of its extractor to use instead of the recorded ones, such as where its model
@@ -43,6 +51,8 @@ def load_predictor(
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InputError(f"device must be auto, cpu, cuda or cuda:1 (got '{device}')")
+    if ensemble and seed is not None:
+        raise InputError(f"an ensemble takes all seeds: --ensemble and --seed exclude each other (got seed {seed})")
     where = choose_device(device, "device")
     opened = open_trained(Path(run), trust_plugins=trust_plugins, plugin_files=plugins)
     kept = opened.inputs()
@@ -52,18 +62,21 @@ def load_predictor(
             f"the model in {run} cannot predict new conversations: its dataset, '{opened.loaded.recipe.dataset.name}', "
             "has no way to compute their features; train on a bundle whose features were extracted"
         )
-    chosen = opened.choose_seed(seed)
+    chosen = opened.every_seed() if ensemble else (opened.choose_seed(seed),)
     sources = open_sources(intake, opened.loaded.registry, drop, given, settings, str(where))
-    learner, epoch = opened.learner(chosen.seed, info, where)
+    members = tuple(_member(opened, one, info, where) for one in chosen)
     return Predictor(
         run=opened,
-        seed=chosen,
-        epoch=epoch,
+        members=members,
         info=info,
         intake=intake,
         sources=sources,
-        learner=learner,
         device=where,
-        precision=opened.precision(where).suited_to(learner.model),
-        temperature=opened.temperature(chosen.seed, info.labels),
+        precision=opened.precision(where).suited_to(members[0].learner.model),
+        temperature=opened.temperature([one.seed for one in chosen], info.labels),
     )
+
+
+def _member(opened: Trained, chosen: ChosenSeed, info: DatasetInfo, device: torch.device) -> Member:
+    learner, epoch = opened.learner(chosen.seed, info, device)
+    return Member(chosen, epoch, learner)

@@ -18,7 +18,7 @@ from ercframe.data.intake import Intake
 from ercframe.data.records import UNSCORED
 from ercframe.data.turn import Turn
 from ercframe.errors import InputError
-from ercframe.evaluate import record
+from ercframe.evaluate import Record, record
 from ercframe.loading import Trained
 from ercframe.model import Learner
 from ercframe.prediction.features import DROPPED, Source, views
@@ -31,29 +31,49 @@ from ercframe.training.precision import Precision
 
 
 @dataclass(frozen=True)
+class Member:
+    """The model of one seed.
+
+    Attributes:
+        seed: which seed, and why.
+        epoch: the epoch whose weights it has.
+        learner: the model.
+    """
+
+    seed: ChosenSeed
+    epoch: int
+    learner: Learner
+
+
+@dataclass(frozen=True)
 class Predictor:
-    """One seed of a run or its export, ready to predict; :func:`~ercframe.prediction.opening.load_predictor` makes one.
+    r"""A seed of a run, or all, ready to predict; :func:`~ercframe.prediction.opening.load_predictor` makes one.
+
+    Several seeds are an ensemble: with the probabilities :math:`p_s` of seed :math:`s` of :math:`S`, those of the
+    ensemble are
+
+    .. math:: p = \operatorname{softmax}\left(\frac1T \log \frac1S \sum_s p_s\right)
+
+    The temperature :math:`T` is fitted on what the mean says of dev (Rahaman and Thiery 2021, *Uncertainty
+    Quantification and Deep Ensembles*: a mean of calibrated probabilities is not sure enough). Modality weights are
+    means, too.
 
     Attributes:
         run: where it comes from.
-        seed: which seed, and why.
-        epoch: the epoch whose weights it has.
+        members: the seeds, at least one.
         info: what the model was told of its corpus.
         intake: from turns to features.
         sources: the extractors.
-        learner: the model.
         device: where it computes.
         precision: in which arithmetic.
         temperature: fitted on dev; None where the run has no dev, and probabilities are what the model puts out.
     """
 
     run: Trained
-    seed: ChosenSeed
-    epoch: int
+    members: tuple[Member, ...]
     info: DatasetInfo
     intake: Intake
     sources: Mapping[str, Source]
-    learner: Learner
     device: torch.device
     precision: Precision
     temperature: float | None
@@ -119,15 +139,14 @@ class Predictor:
                 raise InputError(f"features of '{name}' must have shape {shape} (got {np.shape(x_LD)})")
 
     def score(self, conversation: Conversation, gathered: Gathered) -> list[Prediction]:
-        """Run the model over a conversation whose features are known."""
-        with self.precision.matmuls(), self.precision.autocast():
-            found = record(self.learner, [self._dialogue(conversation, gathered)], 1, self.device)
-        p_LC: NDArray[Any] = found.probabilities.numpy()
-        if np.isnan(p_LC).any():
-            raise InputError(f"the model of seed {self.seed.seed} puts out NaN: its training went wrong; take another")
+        """Run the models over a conversation whose features are known."""
+        dialogue = self._dialogue(conversation, gathered)
+        found = [self._answer(member, dialogue) for member in self.members]
+        p_LC: NDArray[Any] = np.mean([one.probabilities.numpy() for one in found], axis=0)
         if self.temperature is not None:
             p_LC = calibrated(p_LC, self.temperature)
-        w_LM = found.weights["modality"].tolist() if "modality" in found.weights else [[]] * len(p_LC)
+        weights = [one.weights["modality"].numpy() for one in found if "modality" in one.weights]
+        w_LM = np.mean(weights, axis=0).tolist() if weights else [[]] * len(p_LC)
         return [
             Prediction(
                 dialogue=conversation.id,
@@ -137,11 +156,20 @@ class Predictor:
                 emotion=self.labels[int(p_C.argmax())],
                 probabilities=dict(zip(self.labels, p_C.tolist(), strict=True)),
                 calibrated=self.temperature is not None,
+                seeds=tuple(member.seed.seed for member in self.members),
                 modality_weights=dict(zip(self.info.modalities, w_M, strict=False)),
                 missing=missing,
             )
             for turn, p_C, w_M, missing in zip(conversation.turns, p_LC, w_LM, gathered.missing, strict=True)
         ]
+
+    def _answer(self, member: Member, dialogue: Dialogue) -> Record:
+        with self.precision.matmuls(), self.precision.autocast():
+            found = record(member.learner, [dialogue], 1, self.device)
+        if found.probabilities.isnan().any():
+            name = f"the model of seed {member.seed.seed}"
+            raise InputError(f"{name} puts out NaN: its training went wrong; take another")
+        return found
 
     def _dialogue(self, conversation: Conversation, gathered: Gathered) -> Dialogue:
         prepared = {name: source.preparation.apply(gathered.values[name]) for name, source in self.sources.items()}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one turn.
+    """What a model, or the mean of several, says of one turn.
 
     Attributes:
         dialogue: id of the dialogue.
@@ -24,6 +24,7 @@ class Prediction:
         emotion: the most probable one.
         probabilities: of every emotion.
         calibrated: whether a temperature fitted on dev was applied to them.
+        seeds: of the models.
         modality_weights: share of each modality, where the model says so; they add up to 1.
         missing: for each modality that the turn lacks, why.
     """
@@ -35,12 +36,17 @@ class Prediction:
     emotion: str
     probabilities: Mapping[str, float]
     calibrated: bool
+    seeds: tuple[int, ...]
     modality_weights: Mapping[str, float]
     missing: Mapping[str, str]
 
     def row(self) -> dict[str, Any]:
-        """As a line of JSON, with the keys of a run's ``predictions.jsonl`` where it has them, too."""
+        """As a line of JSON, with the keys of a run's ``predictions.jsonl`` where it has them, too.
+
+        ``seeds`` is there where there are several.
+        """
         optional = {
+            "seeds": list(self.seeds) if len(self.seeds) > 1 else [],
             "text": self.text,
             "modality_weights": {name: round(w, 6) for name, w in self.modality_weights.items()},
             "missing": dict(self.missing),

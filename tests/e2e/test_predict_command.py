@@ -57,6 +57,14 @@ def test_a_table_and_a_file(predict, tmp_path):
     assert set(rows[0]["modality_weights"]) == {"text", "centred", "audio"}
 
 
+def test_all_seeds_together(predict):
+    code, out, err = predict("talk.jsonl", "--ensemble", "--out", "-")
+    assert code == 0
+    assert "selected on dev: the mean of 2 seeds, 0, 1, epochs " in err
+    assert "fitted on dev for the mean." in err
+    assert [json.loads(line)["seeds"] for line in out.splitlines()] == [[0, 1], [0, 1]]
+
+
 def test_lines_instead_of_a_table(predict):
     code, out, _ = predict("talk.jsonl", "--out", "-")
     assert code == 0
@@ -70,6 +78,7 @@ def test_lines_instead_of_a_table(predict):
         (["talk.jsonl", "--stream"], "and not both"),
         (["--stream", "--out", "x"], "--out has no use there"),
         (["talk.jsonl", "--seed", "7"], "--seed must be one of the run's seeds, 0, 1 (got 7)"),
+        (["talk.jsonl", "--seed", "1", "--ensemble"], "--ensemble and --seed exclude each other (got seed 1)"),
         (["talk.jsonl", "--set", "text"], "must be key=value, such as text.model=models/minilm"),
         (["talk.jsonl", "--set", "text=3"], "must be MODALITY.SETTING=VALUE"),
         (["talk.jsonl", "--set", "text.size=3"], "text  extractor 'letters' would give other values"),

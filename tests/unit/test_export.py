@@ -82,7 +82,7 @@ def test_an_export_says_what_its_run_says(exported, trained):
     assert found.summary == run.summary
     chosen = run.choose_seed()
     assert found.choose_seed() == chosen
-    assert found.temperature(chosen.seed, info.labels) == run.temperature(chosen.seed, info.labels)
+    assert found.temperature([chosen.seed], info.labels) == run.temperature([chosen.seed], info.labels)
     batch = next(iter(Cases.of(run.learner(chosen.seed, info, CPU)[0].model, assemble(run.loaded)).pairs))
     learner, epoch = found.learner(chosen.seed, info, CPU)
     assert epoch == run.learner(chosen.seed, info, CPU)[1]
@@ -214,6 +214,8 @@ def test_an_export_is_no_run_folder_and_has_one_seed(exported):
         TrainedRun.open(exported.path)
     with pytest.raises(InputError, match=r"--seed must be the one that was exported, \d \(got 7\)"):
         open_trained(exported.path).choose_seed(7)
+    with pytest.raises(InputError, match=r"--ensemble must have a run folder \(got an export, which has seed \d"):
+        open_trained(exported.path).every_seed()
 
 
 @pytest.mark.parametrize(

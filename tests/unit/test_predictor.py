@@ -10,7 +10,7 @@ import torch
 from predicting import as_lines, train, write
 
 from ercframe import InputError, Turn, load_predictor, plugins, read_conversations
-from ercframe.calibration import calibrated
+from ercframe.calibration import calibrated, fit_temperature, recorded
 from ercframe.prediction.features import require_media
 from ercframe.prediction.live import LivePredictor
 from ercframe.prediction.predictor import as_conversation
@@ -46,7 +46,7 @@ def test_a_conversation_of_the_corpus_gets_what_the_run_recorded(load, place, tm
     found = {}
     for conversation in read_conversations(write(tmp_path / "t.jsonl", as_lines(place / "bundle"))):
         found |= {p.utterance: p for p in predictor.predict(conversation, place / "media")}
-    recorded = predictor.run.folder.seed(predictor.seed.seed).read_predictions("test")
+    recorded = predictor.run.folder.seed(predictor.members[0].seed.seed).read_predictions("test")
     assert len(recorded) == len(found) == 10
     for row in recorded:
         mine = found[row["utterance"]]
@@ -65,6 +65,41 @@ def test_the_bundle_may_be_gone(place, run, tmp_path):
     text = (moved / "recipe.yaml").read_text()
     (moved / "recipe.yaml").write_text(text.replace(str(place / "bundle"), str(tmp_path / "gone")))
     assert (answers(moved, place / "extractors.py") == answers(run, place / "extractors.py")).all()
+
+
+def test_an_ensemble_is_the_mean_of_all_seeds_at_a_temperature_of_its_own(load):
+    both = load(ensemble=True)
+    raw = [probabilities(replace(load(seed=seed), temperature=None).predict([ANN, BOB])) for seed in (0, 1)]
+    found = both.predict([ANN, BOB])
+    assert np.allclose(probabilities(found), calibrated(np.mean(raw, axis=0), both.temperature))
+    dev = [recorded(both.run.folder.seed(seed).read_predictions("dev"), both.labels) for seed in (0, 1)]
+    assert both.temperature == fit_temperature((dev[0][0] + dev[1][0]) / 2, dev[0][1])
+    assert both.temperature not in [load(seed=seed).temperature for seed in (0, 1)]
+    assert found[0].row()["seeds"] == [0, 1]
+    weights = [load(seed=seed).predict([ANN, BOB])[0].modality_weights["text"] for seed in (0, 1)]
+    assert found[0].modality_weights["text"] == pytest.approx(sum(weights) / 2)
+    assert weights[0] != weights[1]
+
+
+def test_one_seed_is_no_ensemble(load):
+    assert "seeds" not in load().predict([ANN])[0].row()
+    with pytest.raises(InputError, match="--ensemble and --seed exclude each other"):
+        load(seed=1, ensemble=True)
+
+
+def test_seeds_that_predicted_other_turns_of_dev_are_no_ensemble(load, run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    path = other / "seed-1" / "predictions.jsonl"
+    path.write_text("".join(line for i, line in enumerate(path.read_text().splitlines(keepends=True)) if i))
+    with pytest.raises(InputError, match="must have predicted the same utterances of dev"):
+        load(other, ensemble=True)
+
+
+def test_an_ensemble_answers_turn_by_turn(load, place):
+    both = load(ensemble=True)
+    live = LivePredictor(both, place / "media")
+    answers = [live.answer(turn) for turn in (ANN, BOB)]
+    assert np.allclose(probabilities(answers), probabilities(both.predict([ANN, BOB])))
 
 
 def test_probabilities_are_those_of_the_model_at_the_temperature_of_dev(load):
@@ -221,14 +256,14 @@ def test_a_recording_shared_with_an_earlier_turn_is_refused(load, place):
 
 def test_a_model_that_looks_ahead_says_which_setting_would_keep_it_from_that(load):
     predictor = load()
-    predictor.learner.model.encoder.sees_future = True
+    predictor.members[0].learner.model.encoder.sees_future = True
     with pytest.raises(InputError) as caught:
         LivePredictor(predictor)
     assert "encoder  'intra_inter_transformer' must see no future; encoder.window={future: 0} does that" in str(
         caught.value
     )
     assert str(caught.value).endswith(f"ercframe run {predictor.run.folder.path} 'encoder.window={{future: 0}}'")
-    predictor.learner.model.fusion.sees_future = True
+    predictor.members[0].learner.model.fusion.sees_future = True
     with pytest.raises(InputError, match=r"fusion   'hierarchical_gated' always sees the future; take another$"):
         LivePredictor(predictor)
 
