@@ -14,7 +14,7 @@ from ercframe.lock import locked
 from ercframe.runs import RunFolder
 from ercframe.signals import Signals
 from ercframe.sweep.engine import Ending, Engine, Task
-from ercframe.sweep.folder import Record, SweepFolder, as_json, run_status, versions
+from ercframe.sweep.folder import Record, SweepFolder, as_json, mark_pruned, run_status, versions
 from ercframe.sweep.plan import Trial
 from ercframe.sweep.results import as_csv, scores_of
 from ercframe.sweep.trials import Trials
@@ -154,8 +154,9 @@ class Sweep:
         run = self.folder.run(trial)
         failed = self._failed_before(trial, run)
         if why := source.given_up(trial, run):
-            self.records[trial.name] = Record("pruned", self._relative(run) if run else None, why)
-        elif run is not None and run_status(run) == "finished":
+            self._give_up(trial, run, why, source)
+            return
+        if run is not None and run_status(run) == "finished":
             self._finished(trial, run)
             self.watcher.reused(trial, sorted(versions(run) - trial.versions))
         elif failed is not None and not self.retry_failed:
@@ -191,13 +192,21 @@ class Sweep:
         run = self.folder.run(trial)
         # A trial may have trained on, or ended, before anybody looked at its last epochs: that must change nothing.
         if why := why or source.given_up(trial, run):
-            self.records[trial.name] = Record("pruned", self._relative(run) if run else None, why)
-        elif run is not None and run_status(run) == "finished":
+            self._give_up(trial, run, why, source)
+            return
+        if run is not None and run_status(run) == "finished":
             self._finished(trial, run)
         else:
             status = "interrupted" if ending.resumable else "failed"
             self.records[trial.name] = Record(status, self._relative(run) if run else None, ending.told())
         self._tell(trial, source)
+
+    def _give_up(self, trial: Trial, run: RunFolder | None, why: str, source: Trials) -> None:
+        """Take down that a trial was pruned; its run folder says so, too, once the source knows it."""
+        self.records[trial.name] = Record("pruned", self._relative(run) if run else None, why)
+        self._tell(trial, source)
+        if run is not None:
+            mark_pruned(run)
 
     def _finished(self, trial: Trial, run: RunFolder) -> None:
         self.records[trial.name] = Record("finished", self._relative(run))

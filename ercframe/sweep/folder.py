@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ercframe.errors import InputError
 from ercframe.files import write_json, write_text
+from ercframe.lock import locked
 from ercframe.recipes import load
 from ercframe.runs import RunFolder
 from ercframe.sweep.plan import Trial, content, packages, plugin_digests
@@ -140,6 +142,17 @@ def run_status(run: RunFolder) -> str:
         return str(run.read_summary()["status"])
     except (OSError, ValueError, KeyError):
         return "running"
+
+
+def mark_pruned(run: RunFolder) -> None:
+    """Have the summary of a run say that it was given up: it calls itself preempted, or finished where that came first.
+
+    A run that has no summary, or that a process of an earlier driver is about to leave, stays as it is.
+    """
+    with suppress(OSError, ValueError, KeyError, InputError), locked(run.path):
+        summary = run.read_summary()
+        if summary["status"] != "pruned":
+            run.write_summary({**summary, "status": "pruned"})
 
 
 def as_json(record: Record) -> dict[str, Any]:

@@ -13,6 +13,9 @@ import pytest
 import yaml
 from same_runs import require_same
 
+from ercframe.runs import RunFolder
+from ercframe.sweep.folder import run_status
+
 TINY = {
     "modalities": ["text", "audio"],
     "dataset": {"type": "synthetic", "train": 12, "dev": 4, "test": 4, "labels": 4},
@@ -230,7 +233,9 @@ def pruned_search(name, *engine):
     assert {entry["status"] for entry in found.values()} == {"finished", "pruned"}
     assert {found[trial]["changes"]["trainer.optimizer.lr"] for trial in pruned} == {"1.0e-09"}
     assert shown.rpartition("best on dev: ")[2].split(",")[0] not in pruned
+    folders = {trial: entry["folder"] for trial, entry in trials(Path("runs") / name).items()}
     for trial in pruned:
+        assert run_status(RunFolder(Path("runs") / name / folders[trial])) == "pruned"
         assert f"{trial}: pruned: after epoch 3 its best weighted f1 on dev was below" in " ".join(shown.split())
     return found, arguments
 

@@ -20,7 +20,7 @@ from ercframe.runs import RunFolder, digest
 from ercframe.sweep import drive, pruning
 from ercframe.sweep.drive import Sweep
 from ercframe.sweep.engine import Ending, Task, start
-from ercframe.sweep.folder import SweepFolder
+from ercframe.sweep.folder import SweepFolder, run_status
 from ercframe.sweep.grid import grid
 from ercframe.sweep.plan import Source, plan, without_repeats
 from ercframe.sweep.pruning import Pruning
@@ -628,6 +628,11 @@ def test_a_pruned_trial_is_no_result_and_stays_pruned(tiny, space, capsys, monke
         assert states == ["COMPLETE", "PRUNED", "COMPLETE", "PRUNED"]
         assert [changes["trainer.optimizer.lr"] for _, changes, _ in rows] == ["0.1", "1.0e-09", "0.1", "1.0e-09"]
         assert [result is None for _, _, result in rows] == [False, True, False, True]
+        folders = [entry["folder"] for entry in json.loads(Path("parts/sweep.json").read_text())["trials"]]
+        runs = [RunFolder(Path("parts") / folder) for folder in folders]
+        assert [run_status(run) for run in runs] == ["finished", "pruned", "finished", "pruned"]
+    assert run_app(["report", str(runs[1].path)]) == 0
+    assert "The run is not finished: pruned" in (runs[1].path / "report.html").read_text()
     found = json.loads(Path("parts/sweep.json").read_text())["trials"]
     assert found[1]["error"] == "after epoch 1 its best weighted f1 on dev was below the median of the trials before"
     table = list(csv.DictReader(Path("parts/results.csv").read_text().splitlines()))
