@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ercframe.data import standardise
-from ercframe.data.check_leaks import check_leaks
+from ercframe.data.check_leaks import Sample, check_leaks
 from ercframe.data.features import Features
 from ercframe.data.findings import Finding, Level
 from ercframe.data.reader import Bundle
+from ercframe.data.standardise import Moments
 from ercframe.errors import InputError
 from ercframe.wording import counted
 
@@ -23,16 +23,24 @@ _TOLERANCE = 1e-3  # of mean and scale, in deviations
 
 
 def check_features(bundle: Bundle, modality: str) -> Iterator[Finding]:
-    """What is wrong with a modality, and what is worth knowing."""
+    """What is wrong with a modality, and what is worth knowing; its values are read once."""
     try:
         features = bundle.features(modality)
-        rows = _look_at(features)
+        train_N = _training_rows(bundle, features)
+        rows, moments, sample = _Rows(), Moments(features.statistics.mean), Sample(bundle, features)
+        for start, x_RD in features.pieces():
+            rows.add(start, x_RD)
+            moments.add(x_RD[train_N[start : start + len(x_RD)]])
+            sample.add(start, x_RD)
     except InputError as error:
         yield Finding("error", "damaged", str(error))
         return
     yield from _values(bundle, modality, features, rows)
-    yield from _statistics(bundle, modality, features)
-    yield from check_leaks(bundle, modality, features)
+    if train_N.any():
+        yield from _statistics(modality, features, moments)
+    else:
+        yield Finding("error", "statistics", f"{modality}: no training row has it")
+    yield from check_leaks(bundle, modality, features, sample)
 
 
 @dataclass
@@ -44,17 +52,24 @@ class _Rows:
     empty: list[int] = field(default_factory=list)
     unknown: int = 0
 
-
-def _look_at(features: Features) -> _Rows:
-    rows = _Rows()
-    for start, x_RD in features.pieces():
+    def add(self, start: int, x_RD: NDArray[Any]) -> None:
+        """Look at the rows from ``start`` on."""
         known_RD = np.isfinite(x_RD)
-        some_R, all_R = known_RD.any(axis=1), known_RD.all(axis=1)
-        rows.infinite += (start + np.flatnonzero(np.isinf(x_RD).any(axis=1))).tolist()
-        rows.partial += (start + np.flatnonzero(some_R & ~all_R)).tolist()
-        rows.empty += (start + np.flatnonzero(~some_R)).tolist()
-        rows.unknown += int((~known_RD[some_R]).sum())
-    return rows
+        all_R = known_RD.all(axis=1)
+        if all_R.all():
+            return
+        some_R = known_RD.any(axis=1)
+        self.infinite += (start + np.flatnonzero(np.isinf(x_RD).any(axis=1))).tolist()
+        self.partial += (start + np.flatnonzero(some_R & ~all_R)).tolist()
+        self.empty += (start + np.flatnonzero(~some_R)).tolist()
+        self.unknown += int((~known_RD[some_R]).sum())
+
+
+def _training_rows(bundle: Bundle, features: Features) -> NDArray[np.bool_]:
+    """Which rows of train have the modality, ``(N,)``."""
+    train_N = np.zeros_like(features.available)
+    train_N[bundle.utterance_rows("train")] = True
+    return train_N & features.available
 
 
 def _values(bundle: Bundle, modality: str, features: Features, rows: _Rows) -> Iterator[Finding]:
@@ -71,21 +86,10 @@ def _values(bundle: Bundle, modality: str, features: Features, rows: _Rows) -> I
     yield from _finding(bundle, "note", "unknown value", text, rows.partial)
 
 
-def _statistics(bundle: Bundle, modality: str, features: Features) -> Iterator[Finding]:
+def _statistics(modality: str, features: Features, moments: Moments) -> Iterator[Finding]:
     """Whether mean and scale are those of the training rows, and which columns are constant there."""
-    stored, standardisation = features.statistics, features.modality.standardisation
-    train_N = np.zeros_like(features.available)
-    train_N[bundle.utterance_rows("train")] = True
-    train_N &= features.available
-    if not train_N.any():
-        yield Finding("error", "statistics", f"{modality}: no training row has it")
-        return
-
-    def read() -> Iterator[NDArray[Any]]:
-        for start, x_RD in features.pieces():
-            yield x_RD[train_N[start : start + len(x_RD)]]
-
-    fresh, constant = standardise.fit(read, features.modality.width, standardisation.floor)
+    stored = features.statistics
+    fresh, constant = moments.statistics(features.modality.standardisation.floor)
     off_D = (np.abs(stored.mean - fresh.mean) > _TOLERANCE * fresh.scale) | (
         np.abs(stored.scale - fresh.scale) > _TOLERANCE * fresh.scale
     )

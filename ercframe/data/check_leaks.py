@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +22,49 @@ _ALIKE = 0.99  # correlation
 _SHOWN = 5
 
 
-def check_leaks(bundle: Bundle, modality: str, features: Features) -> Iterator[Finding]:
+class Sample:
+    """The rows that are looked at, taken while all are read.
+
+    Args:
+        bundle: they are scored rows of its train.
+        features: that have the modality.
+
+    Attributes:
+        rows: which they are, ``(S,)``, in order.
+        labels: of every row of the bundle, ``(N,)``; -1 outside of train, too.
+    """
+
+    def __init__(self, bundle: Bundle, features: Features) -> None:
+        self.labels = np.full(len(bundle.label), -1, dtype=bundle.label.dtype)
+        train = bundle.utterance_rows("train")
+        self.labels[train] = bundle.label[train]
+        rows = np.flatnonzero((self.labels >= 0) & features.available)
+        spread = np.linspace(0, len(rows) - 1, min(len(rows), _ROWS)).astype(np.intp)
+        self.rows: NDArray[np.intp] = rows[spread] if len(rows) else rows
+        self._mean_D = features.statistics.mean
+        self._parts = [np.zeros((0, features.modality.width), np.float32)]
+
+    def add(self, start: int, x_RD: NDArray[Any]) -> None:
+        """Take what is wanted of the rows from ``start`` on."""
+        first, last = np.searchsorted(self.rows, (start, start + len(x_RD)))
+        x_SD = x_RD[self.rows[first:last] - start]
+        self._parts.append(np.where(np.isfinite(x_SD), x_SD, self._mean_D).astype(np.float32))
+
+    def values(self) -> NDArray[np.float32]:
+        """The rows, unknown values at the training mean, ``(S, D)``."""
+        return np.concatenate(self._parts)
+
+
+def check_leaks(bundle: Bundle, modality: str, features: Features, sample: Sample) -> Iterator[Finding]:
     """Warn of a modality from which emotions or targets can be read off, judged on training rows."""
-    labels_N = np.full(len(bundle.label), -1, dtype=bundle.label.dtype)
-    train = bundle.utterance_rows("train")
-    labels_N[train] = bundle.label[train]
-    yield from _telling_availability(bundle, modality, features.available, labels_N)
-    rows = np.flatnonzero((labels_N >= 0) & features.available)
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _ROWS)).astype(np.intp)] if len(rows) else rows
+    yield from _telling_availability(bundle, modality, features.available, sample.labels)
+    rows = sample.rows
     if len(rows) < 2 * _FEWEST:
         return
-    x_SD = _read(features, rows)
-    yield from _telling_columns(bundle, modality, x_SD, labels_N[rows])
+    x_SD = sample.values()
+    yield from _telling_columns(bundle, modality, x_SD, sample.labels[rows])
     for name, values in bundle.targets.items():
         yield from _targets(modality, x_SD, name, values[rows])
-
-
-def _read(features: Features, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Some rows, unknown values at the training mean, ``(S, D)``; read piece by piece."""
-    parts = []
-    for start, x_RD in features.pieces():
-        inside = rows[(rows >= start) & (rows < start + len(x_RD))] - start
-        parts.append(np.where(np.isfinite(x_RD[inside]), x_RD[inside], features.statistics.mean))
-    return np.concatenate(parts).astype(np.float32)
 
 
 def _telling_availability(

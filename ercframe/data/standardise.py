@@ -56,7 +56,39 @@ def fit(read: Reader, width: int, floor: float = FLOOR) -> tuple[Statistics, NDA
     for piece_RD in read():  # a second pass: the difference of two large sums would lose small deviations
         x_RD, known_RD = _finite(piece_RD)
         square_D += (np.where(known_RD, x_RD - mean_D, 0.0) ** 2).sum(axis=0)
-    deviation_D = np.sqrt(square_D / np.maximum(count_D, 1))
+    return _statistics(mean_D, square_D / np.maximum(count_D, 1), floor)
+
+
+class Moments:
+    """The same from one reading, where the means are nearly known: deviations from these lose nothing in a difference.
+
+    Args:
+        means: of every column, ``(D,)``; one that is not finite counts as 0.
+    """
+
+    def __init__(self, means: NDArray[Any]) -> None:
+        self._origin_D = np.where(np.isfinite(means), means, 0.0).astype(np.float64)
+        self._count_D, self._total_D, self._square_D = (np.zeros(len(means)) for _ in range(3))
+
+    def add(self, piece_RD: NDArray[Any]) -> None:
+        """Take some training rows; values that are not finite are ignored."""
+        known_RD = np.isfinite(piece_RD)
+        away_RD = np.where(known_RD, piece_RD - self._origin_D, 0.0)
+        self._count_D += known_RD.sum(axis=0)
+        self._total_D += away_RD.sum(axis=0)
+        self._square_D += np.einsum("rd,rd->d", away_RD, away_RD)
+
+    def statistics(self, floor: float = FLOOR) -> tuple[Statistics, NDArray[np.intp]]:
+        """What :func:`fit` returns, of all rows that were taken, but for rounding."""
+        away_D, square_D = (x_D / np.maximum(self._count_D, 1) for x_D in (self._total_D, self._square_D))
+        mean_D = np.where(self._count_D > 0, self._origin_D + away_D, 0.0)
+        return _statistics(mean_D, np.maximum(square_D - away_D**2, 0.0), floor)
+
+
+def _statistics(
+    mean_D: NDArray[np.float64], variance_D: NDArray[np.float64], floor: float
+) -> tuple[Statistics, NDArray[np.intp]]:
+    deviation_D = np.sqrt(variance_D)
     constant_D = deviation_D <= floor * np.maximum(1.0, np.abs(mean_D))
     scale_D = np.where(constant_D, 1.0, deviation_D)
     statistics = Statistics(mean_D.astype(np.float32), scale_D.astype(np.float32))

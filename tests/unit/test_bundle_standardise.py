@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ercframe.data import standardise
-from ercframe.data.standardise import Statistics, apply, fill, fit, in_pieces
+from ercframe.data.standardise import Moments, Statistics, apply, fill, fit, in_pieces
 
 NAN, INF = float("nan"), float("inf")
 
@@ -80,3 +80,21 @@ def test_large_arrays_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(standardise, "PIECE", 3)
     pieces = list(in_pieces(np.arange(8.0)[:, None], np.array([0, 2, 4, 6, 7]))())
     assert [piece.ravel().tolist() for piece in pieces] == [[0, 2, 4], [6, 7]]
+
+
+@given(st.integers(1, 9), st.floats(-1e4, 1e4), st.integers(0, 2**32 - 1))
+def test_one_reading_gives_the_statistics_of_two_where_the_means_are_nearly_known(
+    piece: int, offset: float, seed: int
+) -> None:
+    values = np.random.default_rng(seed).normal(offset, 1, size=(8, 4)).astype("float32")
+    values[:, 2], values[:, 3], values[3, 1], values[4, 1] = offset, NAN, NAN, np.inf
+    parts = np.split(values, range(piece, 8, piece))
+    whole, constant = fit(lambda: parts, 4)
+    moments = Moments(np.where([True, True, True, False], whole.mean + 0.1, NAN))
+    for part in parts:
+        moments.add(part)
+    found, found_constant = moments.statistics()
+    np.testing.assert_allclose(found.mean, whole.mean, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.scale, whole.scale, rtol=1e-5)
+    assert found_constant.tolist() == constant.tolist()
+    assert {2, 3} <= set(constant.tolist())

@@ -12,7 +12,9 @@ from safetensors.numpy import load_file, save_file
 from small_corpus import AUDIO, NAN, TEXT, bundle, dialogues, edited
 
 from ercframe import FeatureArray, Finding, InputError
+from ercframe.data import standardise
 from ercframe.data.check import check_bundle
+from ercframe.data.features import Features
 from ercframe.data.records import sha256
 
 INDEX, TEXT_FILE, AUDIO_FILE = "index.safetensors", "features/text.safetensors", "features/audio.safetensors"
@@ -256,6 +258,16 @@ def test_a_modality_that_train_lacks(tmp_path: Path) -> None:
     values = TEXT.copy()
     values[:5] = NAN
     assert _found(_with_text(tmp_path, values), "statistics") == [("error", "text: no training row has it", [])]
+
+
+def test_values_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, rows = list[tuple[int, int]](), Features.rows
+    monkeypatch.setattr(Features, "rows", lambda self, *where: read.append(where) or rows(self, *where))
+    monkeypatch.setattr(standardise, "PIECE", 6)
+    check_bundle(folder)
+    text = [(0, 2), (2, 4), (4, 6), (6, 8), (0, 1)]  # the last asks for the type
+    audio = [(0, 3), (3, 6), (6, 8), (0, 1)]
+    assert read == [*text, *audio]
 
 
 def test_values_of_another_type(folder: Path) -> None:
