@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ercframe.blame import blame
 from ercframe.components import Component, Dataset, Transform
+from ercframe.data.dialogues import outlines
 from ercframe.errors import InputError, Problem, SpecError
 from ercframe.model import Learner, Model
 from ercframe.objective import Objective
@@ -46,9 +47,10 @@ def assemble(loaded: Loaded) -> Experiment:
         InputError: the data is missing or unsuitable, or a component cannot build on what comes before it.
     """
     recipe = loaded.recipe
-    dataset = _open_dataset(loaded)
-    splits = divide(dataset, recipe.protocol)
+    dataset, splits = _divided(loaded, open_dataset(loaded))
     info = replace(dataset.info, class_counts=count_classes(splits.train, len(dataset.info.labels)))
+    if recipe.protocol.test_groups:
+        info = replace(info, facts={})  # they are of the corpus's own test
     transforms = tuple(
         _construct(loaded, f"transforms[{i}]", slot, partial(_new, slot, info))
         for i, slot in enumerate(recipe.transforms)
@@ -103,7 +105,26 @@ def build_model(loaded: Loaded, info: DatasetInfo) -> Model:
     return Model(encoder, fusion, chain.build("classifier", recipe.classifier, fusion.spec))
 
 
-def _open_dataset(loaded: Loaded) -> Dataset:
+def _divided(loaded: Loaded, dataset: Dataset) -> tuple[Dataset, Splits]:
+    """The dataset and its splits; where these are not the corpus's own, nothing in it was learnt from test."""
+    protocol = loaded.recipe.protocol
+    try:
+        splits = divide(dataset, protocol)
+        if protocol.test_groups:
+            dataset = dataset.fitted_on({dialogue.id for dialogue in outlines(splits.train)})
+            splits = divide(dataset, protocol)
+    except InputError as error:
+        located = [replace(p, where=loaded.sources.where(p.what)) for p in error.problems]
+        raise InputError(error.title, located, error.help) from error
+    return dataset, splits
+
+
+def open_dataset(loaded: Loaded) -> Dataset:
+    """Open the data of a recipe.
+
+    Raises:
+        InputError: it is missing or damaged, or its settings do not fit it.
+    """
     slot = loaded.recipe.dataset
     try:
         dataset: Dataset = _construct(loaded, "dataset", slot, partial(_new, slot, loaded.recipe.modalities))

@@ -29,7 +29,7 @@ class Preflight:
         device: where.
         precision: in which arithmetic.
         parameters: how many numbers are trained, by slot of the recipe, such as ``"encoder"`` or ``"losses.task"``.
-        warnings: parameters whose gradient was all zeros in the probe.
+        warnings: what makes scores on test too high, and parameters whose gradient was all zeros in the probe.
     """
 
     device: torch.device
@@ -63,7 +63,7 @@ def preflight(experiment: Experiment, ranks: Ranks = ALONE) -> Preflight:
         warnings = probe(learner, batch, len(experiment.info.labels))
         if recipe.trainer.accumulate > 1:
             require_counts(learner, batch)
-    return Preflight(device, precision, _parameters(learner), tuple(warnings))
+    return Preflight(device, precision, _parameters(learner), (*experiment.splits.warnings, *warnings))
 
 
 def _require_trainable(experiment: Experiment, learner: Learner) -> None:

@@ -166,6 +166,7 @@ class TrainerSettings(Settings):
         return self
 
 
+Groups = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -190,6 +191,14 @@ class ProtocolSettings(Settings):
         description="heldout: share of training dialogues carved as dev where the data has none.",
     )
     dev_seed: Seed = Field(0, description="heldout: which dialogues are carved; the same for every seed.")
+    test_groups: Groups | None = Field(
+        None,
+        description="Test is all dialogues of these groups, such as recording sessions, wherever the corpus's own "
+        "splits have them; all others are trained on, less a dev carved from them. null: the corpus's own splits.",
+    )
+    dev_groups: Groups | None = Field(
+        None, description="heldout with test_groups: dev is these groups; null: a share of the dialogues, dev_fraction."
+    )
     show_gap: bool = Field(
         True,
         description="Score test after every epoch, to show beside the result what choosing on test would have claimed. "
@@ -202,6 +211,24 @@ class ProtocolSettings(Settings):
             raise ValueError("protocol 'paper' chooses on test, so show_gap must be true")
         if isinstance(self.seeds, tuple) and len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must differ from each other (got {list(self.seeds)})")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_divide(self) -> "ProtocolSettings":
+        test, dev = self.test_groups or (), self.dev_groups or ()
+        problems = [
+            f"{name} must differ from each other (got {', '.join(groups)})"
+            for name, groups in (("test_groups", test), ("dev_groups", dev))
+            if len(set(groups)) != len(groups)
+        ]
+        if dev and not test:
+            problems.append("dev_groups needs test_groups (got none)")
+        if dev and self.name == "paper":
+            problems.append("protocol 'paper' has no dev, so dev_groups must be left out")
+        if both := [group for group in test if group in dev]:
+            problems.append(f"a group must be in test_groups or in dev_groups (got {', '.join(both)} in both)")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     def seed_list(self) -> tuple[int, ...]:

@@ -51,6 +51,8 @@ def summarise(experiment: Experiment, seeds: Sequence[dict[str, Any]], parameter
             "modalities": dict(info.modalities),
             "dialogues": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
             "dev": splits.dev_origin,
+            "test": splits.test_origin,
+            "warnings": list(splits.warnings),
             "class_counts": list(info.class_counts),
             "facts": dict(info.facts),
         },

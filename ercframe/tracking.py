@@ -101,6 +101,7 @@ def _described(experiment: Experiment, folder: RunFolder, parameters: int, resum
         "dataset": info.name,
         "generated": info.generated,
         "dev": experiment.splits.dev_origin,
+        "test": experiment.splits.test_origin,
         "parameters": parameters,
         "ercframe": __version__,
         "torch": torch.__version__,

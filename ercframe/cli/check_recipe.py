@@ -13,6 +13,7 @@ from ercframe.build import Experiment, assemble
 from ercframe.errors import InputError
 from ercframe.files import write_json
 from ercframe.preflight import Preflight, preflight
+from ercframe.protocol import described
 from ercframe.report.table import GENERATED
 from ercframe.wording import counted, hanging
 
@@ -59,7 +60,7 @@ def _told(experiment: Experiment, found: Preflight) -> Iterator[str]:
     rows = [
         ("data", f"{info.name}: {widths}; {counted(len(info.labels), 'emotion')}"),
         *([("", GENERATED)] if info.generated else []),
-        ("dialogues", f"{sizes}; dev: {splits.dev_origin}"),
+        ("dialogues", f"{sizes}; {described(splits.test_origin, splits.dev_origin)}"),
         ("parameters", f"{found.total:,}" + (f": {parts}" if parts else "")),
         ("training", f"{counted(len(seeds), 'seed')} × {counted(trainer.epochs, 'epoch')}{patience}; {batch}"),
         ("device", str(found.device)),

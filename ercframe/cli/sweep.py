@@ -50,6 +50,7 @@ DEFAULT_OUT = Path("runs")
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("ablate")(ablate)
+    app.command("crossval")(crossval)
     app.command("sweep")(sweep)
 
 
@@ -85,6 +86,44 @@ def ablate(
     source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
     return sweep_run.ablate(
         source, only or [], out, name, sweep_run.How(jobs, retry_failed, engine.value, cpus, gpus, ray_address)
+    )
+
+
+def crossval(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    next_is_dev: Annotated[
+        bool,
+        typer.Option(
+            "--next-is-dev",
+            help="Dev is the group after the one that is test, instead of a share of the dialogues of all others.",
+        ),
+    ] = False,
+    seeds: Seeds = None,
+    out: Out = DEFAULT_OUT,
+    name: Annotated[
+        str | None, typer.Option("--name", help="What that folder is called; RECIPE-crossval where it is left out.")
+    ] = None,
+    jobs: Jobs = None,
+    engine: Engine = EngineName.local,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0.0,
+    ray_address: RayAddress = None,
+    retry_failed: RetryFailed = False,
+    demo: Demo = False,
+    plugin: PluginFiles = None,
+) -> int:
+    """Train a recipe once for every group of its corpus, such as a recording session, which is test there.
+
+    The same command again goes on: what is finished is kept, what was interrupted is resumed. Exit 0 when all are
+    done, 1 when one failed, 2 for bad input, 75 when SIGTERM stopped it, 130 when Ctrl-C did.
+    """
+    from ercframe.cli import sweep_run
+    from ercframe.sweep.plan import Source
+
+    source = Source(recipe, _changes(overrides, seeds), tuple(plugin or []), demo)
+    return sweep_run.crossval(
+        source, next_is_dev, out, name, sweep_run.How(jobs, retry_failed, engine.value, cpus, gpus, ray_address)
     )
 
 

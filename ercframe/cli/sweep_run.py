@@ -1,27 +1,24 @@
-"""What the commands that train many runs share: driving them, and showing what came out."""
+"""What the commands that train many runs share: planning and driving them."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from ercframe import __version__
-from ercframe.comparison import compare, open_runs
+from ercframe.cli.sweep_outcome import conclude
 from ercframe.errors import InputError
 from ercframe.extras import require
-from ercframe.recipes.ablations import FULL
-from ercframe.report.comparison_files import write_comparison
-from ercframe.report.comparison_table import comparison_table
-from ercframe.report.sweep_table import best_on_dev, left_rows, score_rows, why
+from ercframe.report.crossval_files import forget_crossval
+from ercframe.report.sweep_table import why
 from ercframe.report.table import SHORT, percent
 from ercframe.signals import INTERRUPTED, PREEMPTED
 from ercframe.sweep.ablations import ablations
+from ercframe.sweep.crossval import folds
 from ercframe.sweep.drive import Sweep
 from ercframe.sweep.engine import Engine, processors
 from ercframe.sweep.folder import SweepFolder
@@ -106,6 +103,16 @@ def sweep(source: Source, axes: Sequence[str], out: Path, name: str | None, how:
     return _train(folder, trials, {"kind": "grid", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
 
 
+def crossval(source: Source, next_is_dev: bool, out: Path, name: str | None, how: How) -> int:
+    """Train a recipe once for every group of its corpus, which is test there; the exit code."""
+    loaded = source.load({})
+    _say(loaded.notices)
+    trials = _planned(source, folds(source, next_is_dev))
+    how.require_engine()
+    folder = SweepFolder.create(out / (name or f"{loaded.recipe.name}-crossval"))
+    return _train(folder, trials, {"kind": "crossval", "recipe": loaded.recipe.name, "source": source.as_json()}, how)
+
+
 def search(
     source: Source,
     space: Path,
@@ -172,6 +179,11 @@ def resume(path: Path, how: How) -> int:
 def _planned(source: Source, settings: Mapping[str, Changes]) -> list[Trial]:
     trials, repeats = without_repeats(plan(source, settings))
     _say(repeats)
+    told = dict[str, list[str]]()
+    for trial in trials:
+        for warning in trial.warnings:
+            told.setdefault(warning, []).append(trial.name)
+    _say([f"warning: {', '.join(names)}: {warning}" for warning, names in told.items()])
     return trials
 
 
@@ -185,32 +197,11 @@ def _train(
 ) -> int:
     engine, threads = how.make()
     about = {**about, "ercframe": __version__}
+    forget_crossval(folder.path)  # until it is known that it still holds
     trainer = Sweep(folder, engine, about, ConsoleWatcher(count or len(trials)), threads, how.retry_failed)
     status = trainer.run(source or Listed(trials), trials)
-    console, rows = Console(), trainer.rows()
-    compared = _compared(folder, rows) if about["kind"] == "ablation" else None
-    console.print(comparison_table(compared) if compared else score_rows(about["recipe"], rows))
-    console.print(left_rows(rows))
-    if about["kind"] != "ablation" and (best := best_on_dev(rows)):
-        settings = " ".join(f"{key}={shlex.quote(value)}" for key, value in best["changes"].items())
-        typer.echo(f"best on dev: {best['name']}, {settings}")
-    typer.echo(f"sweep folder: {folder.path}")
+    conclude(folder, about, trainer.rows())
     return EXIT_CODES[status]
-
-
-def _compared(folder: SweepFolder, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Every ablation that is finished tested against the full recipe, which the folder keeps; None where nothing is."""
-    done = {row["name"]: folder.path / row["folder"] for row in rows if row["result"]}
-    if FULL not in done or len(done) == 1:
-        return None
-    try:
-        # What is left out may be a part of the data, such as a modality: the turns must be the same, nothing else.
-        found = compare(open_runs(list(done.values())), names=list(done), other_data=True)
-    except InputError as error:  # such as an ablation that changes the labels
-        _say([f"no comparison: {error}"])
-        return None
-    write_comparison(found, folder.path, {})
-    return found
 
 
 def _scored(row: Mapping[str, Any]) -> str:

@@ -18,7 +18,8 @@ def register(app: typer.Typer) -> None:
 
 def table(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN…", help="Run folders, or a recipe's folder: its newest run.")
+        list[Path] | None,
+        typer.Argument(metavar="RUN…", help="Run folders, or a recipe's folder: its newest run; or that of crossval."),
     ] = None,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="PAGE", help="Write the tables into this Markdown file.")
@@ -45,6 +46,8 @@ def table(
     from ercframe.cli.compare import compared, open_named
     from ercframe.comparison.command import command
     from ercframe.files import write_text
+    from ercframe.report.crossval_files import JSON as CROSSVAL
+    from ercframe.report.crossval_files import read_crossval
     from ercframe.report.tables_in_pages import put, renewed, results_file, tables
 
     if not runs:
@@ -55,10 +58,17 @@ def table(
     if (into is None) != (marker is None):
         raise InputError(f"--into and --marker go together (got --{'marker' if into is None else 'into'} alone)")
     console = Console(stderr=True)  # the tables themselves go to standard output
-    opened, first = open_named(runs, baseline, console)
-    found = compared(opened, first, metric, test, name)
-    for entry, run in zip(found["runs"], opened, strict=True):
-        entry["command"] = command(run)
+    if any((run / CROSSVAL).is_file() for run in runs):
+        if len(runs) > 1 or baseline or name:
+            raise InputError(
+                "a cross-validation has tables of its own: give its folder alone, without --baseline and --name"
+            )
+        found = read_crossval(runs[0])
+    else:
+        opened, first = open_named(runs, baseline, console)
+        found = compared(opened, first, metric, test, name)
+        for entry, run in zip(found["runs"], opened, strict=True):
+            entry["command"] = command(run)
     if into is None or marker is None:
         typer.echo(tables(found), nl=False)
         return

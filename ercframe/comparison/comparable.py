@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ercframe.comparison.finished import FinishedRun
 from ercframe.errors import InputError, Problem
+from ercframe.protocol import OWN
 
 
 def require_comparable(runs: Sequence[FinishedRun], names: Sequence[str], baseline: int, other_data: bool) -> None:
@@ -41,7 +42,7 @@ def _differences(run: FinishedRun, base: FinishedRun, other_data: bool) -> Itera
         both, mine = set(base.test.ids), set(run.test.ids)
         yield (
             f"must be scored on the same turns of test ({len(both - mine):,} of the baseline's {len(both):,} are "
-            f"missing, {len(mine - both):,} are others)"
+            f"missing, {len(mine - both):,} are others{_other_split(run, base)})"
         )
         return
     if different := int((run.test.label != base.test.label).sum()):
@@ -53,6 +54,12 @@ def _differences(run: FinishedRun, base: FinishedRun, other_data: bool) -> Itera
             f"must have a seed that the baseline has, {', '.join(map(str, base.seed_numbers))} "
             f"(got {', '.join(map(str, run.seed_numbers))})"
         )
+
+
+def _other_split(run: FinishedRun, base: FinishedRun) -> str:
+    """Where the test of each comes from, if that is not the same."""
+    ours, theirs = (one.summary["dataset"].get("test", OWN) for one in (run, base))
+    return f": its test is {ours}, the baseline's {theirs}" if ours != theirs else ""
 
 
 def _other_bundle(run: FinishedRun, base: FinishedRun) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import torch
 
@@ -36,6 +37,17 @@ class Dataset(Component):
         For a corpus that may not fit into memory, a :class:`~ercframe.data.dialogues.Dialogues`, which reads each
         dialogue when it is asked for.
         """
+
+    def fitted_on(self, dialogues: Collection[str]) -> Self:
+        """The same dialogues in the same splits, as they are where training is on other ones than the corpus's own.
+
+        What was learnt from ``train``, such as mean and scale of the features, is learnt from these dialogues instead.
+        Itself, the default, where nothing was.
+
+        Args:
+            dialogues: ids of those that are trained on.
+        """
+        return self
 
     def fingerprint(self) -> str:
         """What changes with the data behind the same settings, such as a digest: a run is resumed on the same only."""

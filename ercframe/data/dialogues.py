@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import overload
 
 from torch import Tensor
@@ -27,6 +28,10 @@ class Dialogues(Sequence[Dialogue]):
     @abstractmethod
     def labels(self, index: int) -> Tensor:
         """The labels of one dialogue, ``(L,)``, as in :class:`Dialogue`, without its features."""
+
+    def outline(self, index: int) -> Dialogue:
+        """One dialogue without its features, as :func:`outline_of` returns it; better if it does not read them."""
+        return _without_features(self.read(index))
 
     @overload
     def __getitem__(self, item: int) -> Dialogue: ...
@@ -54,6 +59,10 @@ class Selected(Dialogues):
         """The labels of one dialogue, ``(L,)``."""
         return labels_of(self._dialogues, self._indices[index])
 
+    def outline(self, index: int) -> Dialogue:
+        """One dialogue without its features."""
+        return outline_of(self._dialogues, self._indices[index])
+
 
 class Joined(Dialogues):
     """The dialogues of one sequence, then those of another."""
@@ -73,6 +82,10 @@ class Joined(Dialogues):
         """The labels of one dialogue, ``(L,)``."""
         return labels_of(*self._where(index))
 
+    def outline(self, index: int) -> Dialogue:
+        """One dialogue without its features."""
+        return outline_of(*self._where(index))
+
     def _where(self, index: int) -> tuple[Sequence[Dialogue], int]:
         size = len(self._first)
         return (self._first, index) if index < size else (self._second, index - size)
@@ -86,3 +99,17 @@ def labels_of(dialogues: Sequence[Dialogue], index: int) -> Tensor:
 def all_labels(dialogues: Sequence[Dialogue]) -> Iterator[Tensor]:
     """The labels of every dialogue, ``(L,)`` each."""
     return (labels_of(dialogues, index) for index in range(len(dialogues)))
+
+
+def outline_of(dialogues: Sequence[Dialogue], index: int) -> Dialogue:
+    """One dialogue with no modality, without reading features where the sequence can do that."""
+    return dialogues.outline(index) if isinstance(dialogues, Dialogues) else _without_features(dialogues[index])
+
+
+def outlines(dialogues: Sequence[Dialogue]) -> Iterator[Dialogue]:
+    """Every dialogue with no modality."""
+    return (outline_of(dialogues, index) for index in range(len(dialogues)))
+
+
+def _without_features(dialogue: Dialogue) -> Dialogue:
+    return replace(dialogue, features={}, available={})

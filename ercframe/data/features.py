@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,24 @@ class Features:
     def filled(self, start: int, stop: int) -> NDArray[np.float32]:
         """Raw rows with unknown values at the training mean and missing rows at 0, ``(R, D)``."""
         return standardise.fill(self.rows(start, stop), self.available[start:stop], self.statistics)
+
+    def fitted_on(self, ranges: Iterable[tuple[int, int]]) -> Self:
+        """The same features with mean and scale of other rows than those of the training split.
+
+        Args:
+            ranges: first row of each run of rows, and the row after its last.
+        """
+        held, parts = self.modality.standardisation, list(ranges)
+
+        def read() -> Iterator[NDArray[Any]]:
+            return (self.rows(*part)[self.available[slice(*part)]] for part in parts)
+
+        fitted = copy(self)
+        fitted.statistics, constant = standardise.fit(read, self.modality.width, held.floor)
+        rows = sum(int(self.available[slice(*part)].sum()) for part in parts)
+        told = held.model_copy(update={"rows": rows, "constant": tuple(constant.tolist())})
+        fitted.modality = self.modality.model_copy(update={"standardisation": told})
+        return fitted
 
     def __getstate__(self) -> dict[str, Any]:
         # An open file cannot travel to another process; there it is opened again.

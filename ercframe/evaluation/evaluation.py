@@ -22,6 +22,7 @@ from ercframe.evaluation.contexts import WHOLE, context_section
 from ercframe.evaluation.found import Found
 from ercframe.excerpts import Visible
 from ercframe.loading import TrainedRun
+from ercframe.protocol import OWN
 from ercframe.resumption import require_same_data
 from ercframe.robustness import Curve, drop_curves, noise_curves, subsets, without
 from ercframe.slices import SpeakersAre, Turns
@@ -150,6 +151,7 @@ class Evaluation:
             "split": self.split,
             "labels": list(info.labels),
             "modalities": list(info.modalities),
+            "test": summary["dataset"].get("test", OWN),
             "selection": summary["selection"],
             "device": str(device),
             "precision": self.trained.precision(device).name,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ercframe.report.table import GENERATED, SHORT, percent
+from ercframe.report.table import GENERATED, SHORT, percent, told_of_test
 from ercframe.report.words import mean_and_std
 from ercframe.statistics.confusion import NAMES
 from ercframe.wording import counted
@@ -38,7 +38,7 @@ def grids(found: Mapping[str, Any]) -> Iterator[Grid]:
     yield _classes(found)
     if len(found["runs"]) > 1:
         yield differences(found)
-    yield _selection(found)
+    yield selection(found)
     if any(len(run["seeds"]) > 1 for run in found["runs"]):
         yield _seeds(found)
 
@@ -79,7 +79,7 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
 def _scores(found: Mapping[str, Any]) -> Grid:
     metric, tested = found["metric"], found["test"]["metric"]
     others = [name for name in NAMES if name != metric]
-    heads = _heads("run", "seeds", "parameters", metric, "95 % interval", *others)
+    heads = heads_of("run", "seeds", "parameters", metric, "95 % interval", *others)
     best = {name: _best(found, "scores", name) for name in NAMES}
     rows = []
     for run in found["runs"]:
@@ -92,7 +92,7 @@ def _scores(found: Mapping[str, Any]) -> Grid:
                 Cell(f"{run['parameters']:,}"),
                 Cell(mean_and_std(entry) + "*" * (marked == metric), run in best[metric]),
                 Cell(interval(entry)),
-                *(_with_std(run["scores"][name], run in best[name], "*" * (marked == name)) for name in others),
+                *(with_std(run["scores"][name], run in best[name], "*" * (marked == name)) for name in others),
             )
         )
     return Grid(f"{found['dataset']['name']}, {found['split']}", heads, tuple(rows))
@@ -101,17 +101,17 @@ def _scores(found: Mapping[str, Any]) -> Grid:
 def _classes(found: Mapping[str, Any]) -> Grid:
     best = {name: _best(found, "f1", name) for name in found["labels"]}
     rows = [
-        (Cell(label(run)), *(_with_std(entry, run in best[name]) for name, entry in run["f1"].items()))
+        (Cell(label(run)), *(with_std(entry, run in best[name]) for name, entry in run["f1"].items()))
         for run in found["runs"]
     ]
     support = (Cell("turns"), *(Cell(f"{n:,}") for n in found["support"]))
-    return Grid("F1 of each emotion", _heads("run", *found["labels"]), (*rows, support))
+    return Grid("F1 of each emotion", heads_of("run", *found["labels"]), (*rows, support))
 
 
 def differences(found: Mapping[str, Any]) -> Grid:
     """The differences to the baseline, with intervals and p-values, of a comparison of at least two runs."""
     test = found["test"]
-    heads = _heads("run", "difference", "95 % interval", "p", "p, Holm")
+    heads = heads_of("run", "difference", "95 % interval", "p", "p, Holm")
     rows = []
     for run in found["runs"]:
         if run["name"] == found["baseline"]:
@@ -133,20 +133,26 @@ def differences(found: Mapping[str, Any]) -> Grid:
     )
 
 
-def _selection(found: Mapping[str, Any]) -> Grid:
-    """What choosing the best test epoch would have claimed, in the score that chose."""
-    heads = _heads("run", "chosen by", "reported", "selected on test", "gap", "last epoch")
+def selection(found: Mapping[str, Any], first: str = "run", name: Callable[[Run], str] | None = None) -> Grid:
+    """What choosing the best test epoch would have claimed, in the score that chose.
+
+    Args:
+        found: has ``runs``, a row each.
+        first: what these are.
+        name: what to call each; by :func:`label` if left out.
+    """
+    heads = heads_of(first, "chosen by", "reported", "selected on test", "gap", "last epoch")
     rows = []
     for run in found["runs"]:
-        name, told, last = run["monitor"], run["selected_on_test"], run["last"]
+        chose, told, last = run["monitor"], run["selected_on_test"], run["last"]
         rows.append(
             (
-                Cell(label(run)),
-                _head(name),
-                Cell(mean_and_std(run["scores"][name])),
-                Cell(mean_and_std(told[name]) if told else "not recorded"),
-                Cell(f"{100 * told[name]['gap']:+.2f}" if told else ""),
-                Cell(mean_and_std(last[name]) if last else ""),
+                Cell((name or label)(run)),
+                _head(chose),
+                Cell(mean_and_std(run["scores"][chose])),
+                Cell(mean_and_std(told[chose]) if told else "not recorded"),
+                Cell(f"{100 * told[chose]['gap']:+.2f}" if told else ""),
+                Cell(mean_and_std(last[chose]) if last else ""),
             )
         )
     return Grid("What choosing the epoch on test would have claimed", heads, tuple(rows))
@@ -159,10 +165,11 @@ def _seeds(found: Mapping[str, Any]) -> Grid:
     for run in found["runs"]:
         scores = dict(zip(run["seeds"], run["scores"][found["metric"]]["seeds"], strict=True))
         rows.append((Cell(label(run)), *(Cell(percent(scores[n]) if n in scores else "") for n in numbers)))
-    return Grid(f"{_capital(NAMES[found['metric']])} of every seed", _heads("run", *map(str, numbers)), tuple(rows))
+    return Grid(f"{_capital(NAMES[found['metric']])} of every seed", heads_of("run", *map(str, numbers)), tuple(rows))
 
 
-def _heads(*names: str) -> tuple[Cell, ...]:
+def heads_of(*names: str) -> tuple[Cell, ...]:
+    """Heads of columns, the first of which names the rows."""
     return tuple(map(_head, names))
 
 
@@ -170,7 +177,8 @@ def _head(name: str) -> Cell:
     return Cell(NAMES.get(name, name), short=SHORT.get(name, ""))
 
 
-def _with_std(entry: Mapping[str, Any], best: bool, mark: str = "") -> Cell:
+def with_std(entry: Mapping[str, Any], best: bool = False, mark: str = "") -> Cell:
+    """Mean and deviation; where there is little room the mean alone."""
     return Cell(mean_and_std(entry) + mark, best, short=percent(entry["mean"]) + mark)
 
 
@@ -183,6 +191,7 @@ def label(run: Run) -> str:
     said = [
         *(["selected on test"] if run["selection"] == "selected on test" else []),
         *(["generated data"] if run["generated"] else []),
+        *told_of_test(run),
         *([] if run["whole"] else ["unfinished"]),
     ]
     return f"{run['name']} ({', '.join(said)})" if said else str(run["name"])

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ercframe.report.comparison_cells import Cell, Grid, grids, notes
+from ercframe.report.crossval_cells import crossval_grids, crossval_notes
 from ercframe.report.table import empty_table
 
 
@@ -21,6 +22,15 @@ def comparison_table(found: Mapping[str, Any]) -> RenderableType:
         found: what :func:`ercframe.comparison.compare` returns.
     """
     return Group(*map(_table, grids(found)), *(Text(line) for line in notes(found)))
+
+
+def crossval_table(found: Mapping[str, Any]) -> RenderableType:
+    """Each fold, the mean over folds and all dialogues as one test set, with what is averaged over what.
+
+    Args:
+        found: what :func:`ercframe.comparison.folds.cross_validated` returns.
+    """
+    return Group(*map(_table, crossval_grids(found)), *(Text(line) for line in crossval_notes(found)))
 
 
 def _table(grid: Grid) -> Table:

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ercframe.comparison.folds import KIND
 from ercframe.report.comparison_cells import Cell, Grid, grids, notes
+from ercframe.report.crossval_cells import crossval_grids, crossval_notes
 from ercframe.report.markdown import pipe_table, plain
 
 _LATEX = {
@@ -31,11 +33,12 @@ _LATEX = {
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """All tables and notes as Markdown with pipe tables."""
+    """All tables and notes as Markdown with pipe tables; of a cross-validation, too."""
+    crossval = found.get("kind") == KIND
     parts = []
-    for grid in grids(found):
+    for grid in crossval_grids(found) if crossval else grids(found):
         parts.append(f"**{plain(grid.title)}**\n\n{_pipes(grid)}")
-    parts.append("\n".join(f"- {plain(note)}" for note in notes(found)))
+    parts.append("\n".join(f"- {plain(note)}" for note in (crossval_notes(found) if crossval else notes(found))))
     return "\n\n".join(parts) + "\n"
 
 

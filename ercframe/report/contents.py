@@ -18,6 +18,7 @@ from ercframe.report.sections.provenance import data, environment, recipe
 from ercframe.report.sections.result import result
 from ercframe.report.sections.several import Compared, side_by_side
 from ercframe.report.sections.training import training
+from ercframe.report.table import told_of_test
 from ercframe.report.words import interval, with_std
 from ercframe.scored_turns import ScoredTurns
 from ercframe.statistics.confusion import NAMES
@@ -120,6 +121,7 @@ def _sections(run: RunMaterial, test: ScoredTurns | None, choices: Choices) -> I
 def _badges(run: RunMaterial) -> Iterator[tuple[str, bool]]:
     if run.summary:
         yield run.summary["selection"], run.summary["selection"] == "selected on test"
+        yield from ((told, False) for told in told_of_test(run.summary["dataset"]))
     if run.generated:
         yield "generated data", True
     if run.status != "finished":
@@ -127,6 +129,7 @@ def _badges(run: RunMaterial) -> Iterator[tuple[str, bool]]:
 
 
 def _notes(run: RunMaterial) -> Iterator[str]:
+    yield from (run.summary["dataset"].get("warnings", []) if run.summary else [])
     if run.generated:
         yield "These conversations were drawn from a model; nobody spoke them. The numbers say nothing of people."
     if run.status != "finished":

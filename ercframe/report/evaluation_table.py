@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ercframe.report.breakdown_table import breakdown_notes, confusions_table, slices_table, with_interval
-from ercframe.report.table import GENERATED, SHORT, empty_table, percent
+from ercframe.report.table import GENERATED, SHORT, empty_table, percent, told_of_test
 from ercframe.report.words import mean_and_std
 from ercframe.wording import counted
 
@@ -128,7 +128,8 @@ def _plain(score: Mapping[str, float | None], digits: int = 3) -> str:
 def title(found: Mapping[str, Any]) -> str:
     """What was evaluated, in a line; a second one says where the data is generated."""
     count = len(found["seeds"])
-    line = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {found['selection']}, "
+    line = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: "
+    line += ", ".join([*told_of_test(found), found["selection"], ""])
     line += counted(count, "seed") if count > 1 else f"seed {found['seeds'][0]['seed']}"
     return f"{line}\n{GENERATED}" if found["dataset"]["generated"] else line
 

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.measure import Measurement
 from rich.text import Text
 
-from ercframe.report.table import GENERATED, SHORT, empty_table
+from ercframe.report.table import GENERATED, SHORT, empty_table, told_of_test
 from ercframe.report.words import mean_and_std
 from ercframe.wording import counted
 
@@ -45,11 +45,11 @@ def score_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 def best_on_dev(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The trial with the best mean on dev, by the score that chose the epochs.
 
-    None where there is no dev, or where trials differ in the protocol or the corpus, so that their dev scores are not
-    of the same thing.
+    None where there is no dev, or where trials differ in the protocol, the corpus or its splits, so that their dev
+    scores are not of the same thing.
     """
     results = [row["result"] for row in rows if row["result"]]
-    if len({(result["monitor"], result["selection"], result["corpus"]) for result in results}) > 1:
+    if len({(result["monitor"], _told(result)) for result in results}) > 1:
         return None
     if any(key.startswith("protocol.dev_") for row in rows for key in row["changes"]):
         return None
@@ -97,11 +97,11 @@ def _mean(result: Mapping[str, Any], split: str, score: str) -> float:
 def _told(result: Mapping[str, Any]) -> str:
     """What must stand beside scores: what they are of, and how the epochs were chosen."""
     generated = ["generated data"] if result["generated"] else []
-    return ", ".join([result["corpus"], *generated, result["selection"]])
+    return ", ".join([result["corpus"], *generated, *told_of_test(result), result["selection"]])
 
 
 def _title(name: str, result: Mapping[str, Any]) -> str:
-    title = f"{name} on {result['corpus']}: {result['selection']}"
+    title = f"{name} on {result['corpus']}: {', '.join([*told_of_test(result), result['selection']])}"
     return f"{title}\n{GENERATED}" if result["generated"] else title
 
 

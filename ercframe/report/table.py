@@ -10,6 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ercframe.protocol import OWN
+
 GENERATED = "GENERATED DATA: these conversations were drawn from a model, nobody spoke them"
 SHORT = {"weighted_f1": "wF1", "accuracy": "acc.", "macro_f1": "mF1"}
 
@@ -70,10 +72,21 @@ def _per_class(summary: Mapping[str, Any]) -> Table:
 
 
 def _title(summary: Mapping[str, Any]) -> str:
-    title = f"{summary['recipe']} on {summary['dataset']['name']}: {summary['selection']}"
+    data = summary["dataset"]
+    title = f"{summary['recipe']} on {data['name']}: {', '.join([*told_of_test(data), summary['selection']])}"
     if summary["status"] != "finished":
         title += f" ({summary['status']})"
-    return f"{title}\n{GENERATED}" if summary["dataset"]["generated"] else title
+    return f"{title}\n{GENERATED}" if data["generated"] else title
+
+
+def told_of_test(told: Mapping[str, Any]) -> list[str]:
+    """What must stand beside scores of a test split that is not the corpus's own, such as ``"test: group Ses05"``.
+
+    Args:
+        told: may say under ``test`` where the split came from; what was written before there were groups does not.
+    """
+    test = told.get("test", OWN)
+    return [] if test == OWN else [f"test: {test}"]
 
 
 def _caption(summary: Mapping[str, Any]) -> str:
@@ -87,12 +100,14 @@ def _caption(summary: Mapping[str, Any]) -> str:
 
 
 def _notes(summary: Mapping[str, Any]) -> list[str]:
-    """The main facts a corpus states of itself, such as the best accuracy that is possible on it.
+    """The main facts a corpus states of itself, such as the best accuracy that is possible on it, and warnings.
 
     Those of parts, with the part in brackets, are left to ``summary.json``.
     """
-    facts = {name.replace("_", " "): percent(x) for name, x in summary["dataset"]["facts"].items() if "[" not in name}
-    return ["Of this corpus: " + ", ".join(f"{name} {value}" for name, value in facts.items())] if facts else []
+    data = summary["dataset"]
+    facts = {name.replace("_", " "): percent(x) for name, x in data["facts"].items() if "[" not in name}
+    of_corpus = ["Of this corpus: " + ", ".join(f"{name} {value}" for name, value in facts.items())] if facts else []
+    return [*of_corpus, *(f"warning: {warning}" for warning in data.get("warnings", []))]
 
 
 def percent(share: float) -> str:

@@ -32,7 +32,8 @@ def put(page: Path, name: str, found: Mapping[str, Any]) -> None:
     Args:
         page: a Markdown file.
         name: of the markers.
-        found: what :func:`ercframe.comparison.compare` returns; its runs may have a ``command``.
+        found: what :func:`ercframe.comparison.compare` returns; its runs may have a ``command``. Or what
+            ``crossval.json`` holds.
 
     Raises:
         InputError: the page cannot be read, or has no such markers.
@@ -69,7 +70,10 @@ def _written(match: re.Match[str], found: Mapping[str, Any]) -> str:
 def _commands(found: Mapping[str, Any]) -> str:
     """The commands as a block, and when and by what they were run."""
     runs = found["runs"]
-    lines = [f"$ {run['command']}" if run.get("command") else f"# {run['name']}: {_NO_COMMAND}" for run in runs]
+    if "command" in found:  # one for all its runs
+        lines = [f"$ {found['command']}"]
+    else:
+        lines = [f"$ {run['command']}" if run.get("command") else f"# {run['name']}: {_NO_COMMAND}" for run in runs]
     dates = sorted({str(run["made"]["started"])[:10] for run in runs})
     surroundings = sorted({_surroundings(run["made"]) for run in runs})
     block = "\n".join(["```console", *lines, "```"])

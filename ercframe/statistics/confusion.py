@@ -51,6 +51,19 @@ def headline(confusion: NDArray[Any]) -> NDArray[np.float64]:
     return np.stack(parts, axis=-1)
 
 
+def macro_recall(confusion: NDArray[Any]) -> NDArray[np.float64]:
+    r"""Mean over the emotions of the share that is recognised, ``(...,)``; NaN where nothing counts.
+
+    .. math:: \mathrm{UA} = \frac{1}{C'} \sum_{c} \frac{\mathrm{TP}_c}{\mathrm{TP}_c + \mathrm{FN}_c}
+
+    over the :math:`C'` emotions that occur among the labels. Speech papers call it unweighted accuracy or unweighted
+    average recall, and the plain accuracy, in which an emotion counts as often as it occurs, weighted accuracy.
+    """
+    recall = _ratio(np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64), confusion.sum(axis=-1))
+    occurs = ~np.isnan(recall)
+    return _ratio(np.where(occurs, recall, 0.0).sum(axis=-1), occurs.sum(axis=-1))
+
+
 def headline_and_f1(confusion: NDArray[Any]) -> NDArray[np.float64]:
     """What :func:`headline` returns, then what :func:`class_f1` does, ``(..., 3 + C)``."""
     return np.concatenate([headline(confusion), class_f1(confusion)], axis=-1)

@@ -51,9 +51,20 @@ def names(settings: Sequence[Changes]) -> list[str]:
     """A name for each setting, as a recipe may have it: keys as short as they can be told apart, and values."""
     keys = list(dict.fromkeys(key for changes in settings for key in changes))
     short = {key: _last(key) if [_last(k) for k in keys].count(_last(key)) == 1 else key for key in keys}
+    return _different(
+        ["_".join(f"{short[key]}-{_plain(value)}" for key, value in changes.items()) for changes in settings]
+    )
+
+
+def plainly(texts: Sequence[str]) -> list[str]:
+    """Any texts as names that a recipe may have, all different."""
+    return _different([_plain(text) for text in texts])
+
+
+def _different(names: Sequence[str]) -> list[str]:
     found: list[str] = []
-    for changes in settings:
-        name = _cut("_".join(f"{short[key]}-{_plain(value)}" for key, value in changes.items())) or "only"
+    for name in names:
+        name = _cut(name) or "only"
         same = sum(other == name or other.startswith(f"{name}__") for other in found)
         found.append(f"{name}__{same + 1}" if same else name)
     return found

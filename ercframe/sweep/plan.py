@@ -62,6 +62,7 @@ class Trial:
         content: what its recipe trains, as :func:`content` has it.
         files, data: what ``environment.json`` of its run folder says of recipe, plugins and data.
         versions: of the packages that train it, such as ``ercframe 0.1.0``.
+        warnings: what of its splits makes its scores on test too high.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Trial:
     files: Mapping[str, str]
     data: str
     versions: frozenset[str]
+    warnings: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -140,6 +142,7 @@ def _trial(name: str, changes: Changes, experiment: Experiment) -> Trial:
         files,
         data_digest(experiment),
         frozenset(made_by),
+        experiment.splits.warnings,
     )
 
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ercframe.protocol import OWN
 from ercframe.runs import RunFolder
 from ercframe.statistics.confusion import HEADLINE
 
@@ -19,6 +20,7 @@ def scores_of(run: RunFolder) -> dict[str, Any]:
         "monitor": summary["protocol"]["monitor"],
         "generated": summary["dataset"]["generated"],
         "corpus": summary["dataset"]["name"],
+        "test": summary["dataset"].get("test", OWN),
         "parameters": summary["parameters"],
         "ercframe": run.read_environment()["ercframe"],
         "seeds": [entry["seed"] for entry in summary["seeds"]],
@@ -42,7 +44,8 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cells(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     result = row["result"] or {}
     cells = {key: row["changes"].get(key, "") for key in keys} | {"status": row["status"]}
-    cells |= {name: result.get(name, "") for name in ("corpus", "generated", "selection", "parameters", "ercframe")}
+    about = ("corpus", "generated", "test", "selection", "parameters", "ercframe")
+    cells |= {name: result.get(name, "") for name in about}
     cells |= {"seeds": " ".join(map(str, result.get("seeds", [])))}
     return cells | dict(_score_cells(result.get("scores", {}))) | {"folder": row["folder"], "error": row["error"]}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ercframe.protocol import OWN
 from ercframe.report.material import RunMaterial
 from ercframe.report.page import Section, Table
 from ercframe.report.table import percent
@@ -56,6 +57,7 @@ def _corpus(dataset: Mapping[str, Any], environment: Mapping[str, Any]) -> Itera
     yield ["made by", "drawn from a model: generated data" if dataset["generated"] else "people"]
     yield ["dialogues", ", ".join(f"{count:,} {split}" for split, count in dataset["dialogues"].items() if count)]
     yield ["dev", dataset["dev"]]
+    yield ["test", dataset.get("test", OWN)]
     yield ["features", ", ".join(f"{name} {width:,}" for name, width in dataset["modalities"].items())]
     for name, value in dataset["facts"].items():
         yield [name.replace("_", " "), f"{percent(value)} %"]

@@ -10,7 +10,7 @@ from ercframe.report.material import RunMaterial
 from ercframe.report.page import Figure, Section, Table
 from ercframe.report.sections.tests import tests
 from ercframe.report.sections.training import score_curves
-from ercframe.report.table import percent
+from ercframe.report.table import percent, told_of_test
 from ercframe.report.words import interval, with_std
 from ercframe.scored_turns import ScoredTurns
 from ercframe.statistics.confusion import NAMES
@@ -108,7 +108,8 @@ def _told(one: Compared) -> str:
         "generated data": one.run.generated,
         one.run.status: one.run.status != "finished",
     }
-    told = ", ".join(mark for mark, holds in marks.items() if holds)
+    test = told_of_test(one.run.summary["dataset"]) if one.run.summary else []
+    told = ", ".join([*(mark for mark, holds in marks.items() if holds), *test])
     return f"{one.name} ({told})" if told else one.name
 
 

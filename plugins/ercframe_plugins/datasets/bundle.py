@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal, Self, overload
 
 import numpy as np
 import torch
@@ -128,6 +129,14 @@ class BundleDataset(Dataset):
             },
         )
 
+    def fitted_on(self, dialogues: Collection[str]) -> Self:
+        """The same with the standardisation of these dialogues; all of their utterances count, scored or not."""
+        wanted = set(dialogues)
+        ranges = [self.bundle.rows(i) for i in range(len(self.bundle)) if self.bundle.dialogue_id(i) in wanted]
+        fitted = copy(self)
+        fitted.features = {m: features.fitted_on(ranges) for m, features in self.features.items()}
+        return fitted
+
     def split(self, name: str) -> Dialogues:
         """The dialogues of a split, read when they are asked for."""
         kept_B = np.add.reduceat(self._kept, self.bundle.offsets[:-1], dtype=np.int64)
@@ -139,14 +148,14 @@ class BundleDataset(Dataset):
         every = np.ones_like(self.label_N, dtype=np.bool_)
         return every if self.config.unscored == "context" else self.label_N >= 0
 
-    def dialogue(self, index: int) -> Dialogue:
-        """Read one dialogue."""
+    def dialogue(self, index: int, modalities: Collection[str]) -> Dialogue:
+        """Read one dialogue with some of the modalities."""
         start, stop = self.bundle.rows(index)
         kept = np.flatnonzero(self._kept[start:stop])
         return Dialogue(
             id=self.bundle.dialogue_id(index),
-            features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in self.features},
-            available={m: torch.from_numpy(f.available[start:stop][kept]) for m, f in self.features.items()},
+            features={m: torch.from_numpy(self._values(m, start, stop)[kept]) for m in modalities},
+            available={m: torch.from_numpy(self.features[m].available[start:stop][kept]) for m in modalities},
             speaker=torch.from_numpy(self.bundle.speaker_ids(index)[kept]),
             labels=self.labels_of(index),
             utterances=_Utterances(self.bundle, index, kept),
@@ -180,10 +189,13 @@ class _Dialogues(Dialogues):
         return len(self._indices)
 
     def read(self, index: int) -> Dialogue:
-        return self._dataset.dialogue(self._indices[index])
+        return self._dataset.dialogue(self._indices[index], self._dataset.features)
 
     def labels(self, index: int) -> Tensor:
         return self._dataset.labels_of(self._indices[index])
+
+    def outline(self, index: int) -> Dialogue:
+        return self._dataset.dialogue(self._indices[index], ())
 
 
 class _Utterances(Sequence[Utterance]):

@@ -86,6 +86,11 @@ class SyntheticConversations(Dataset):
             f"name; {OTHER_INFORMATIVENESS} for one not named. 0 is noise.",
         )
         missing: float = Field(0.0, ge=0, le=1, description="Share of each modality's rows that are not available.")
+        groups: int = Field(
+            0,
+            ge=0,
+            description="Groups, as recording sessions, that the dialogues of each split are dealt to; 0: none.",
+        )
         unscored_share: float = Field(0.0, ge=0, lt=1, description="Share of utterances that are context only.")
         seed: int = Field(0, ge=0, description="Seed of the corpus; seeds of training do not touch it.")
 
@@ -166,7 +171,7 @@ class SyntheticConversations(Dataset):
             own = self._generator("features", split, modality)
             features[modality], available[modality] = emission.draw(emotion_N, config.missing, own)
         speaker_N, labels_N = layout.from_padded(speaker_BL), emotion_N.masked_fill(unscored_N, -1)
-        return _divide(split, layout, features, available, speaker_N, labels_N)
+        return _divide(split, config.groups, layout, features, available, speaker_N, labels_N)
 
     def _turns(self, dialogues: int, turns: int, generator: torch.Generator) -> Tensor:
         """Who speaks, ``(B, L)``: the same speaker again, or another one, each as likely."""
@@ -179,6 +184,7 @@ class SyntheticConversations(Dataset):
 
 def _divide(
     split: str,
+    groups: int,
     layout: Layout,
     features: Mapping[str, Tensor],
     available: Mapping[str, Tensor],
@@ -198,6 +204,7 @@ def _divide(
                 speaker=speaker_N[own],
                 labels=labels_N[own],
                 utterances=tuple(Utterance(f"{name}-{turn:02d}", person) for turn, person in enumerate(people)),
+                group=f"session-{i % groups + 1}" if groups else "",
             )
         )
     return tuple(dialogues)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ercframe import (
     ComponentConfig,
@@ -51,6 +52,17 @@ class Columns(Settings):
     group: str = Field("group", description="Of the dialogue, such as its recording session; optional.")
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"must be a regular expression (got '{pattern}': {error})") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
 class NpzImporter(Importer):
     """Conversations from one .npz file: a row for each utterance in every array.
 
@@ -73,6 +85,11 @@ class NpzImporter(Importer):
             "null: corpus where the same names recur in nearly every dialogue, else order.",
         )
         columns: Columns = Field(Columns(), description="Names of the arrays that say who, when and what.")
+        group_pattern: Pattern = Field(
+            "",
+            description="Regular expression, where the file has no group: what of the beginning of a dialogue's id it "
+            "matches is the dialogue's group, as 'Ses\\d\\d' is in Ses05F_impro01.",
+        )
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -113,7 +130,7 @@ class NpzImporter(Importer):
             there = ", ".join(file.tables(rows)) or "none"
             file.note("", f"must have a modality: --modality NAME=ARRAY,… (arrays that can be one: {there})")
         file.refuse_problems(_naming_help(file, names))
-        dialogues, row_N = _arrange(columns, targets)
+        dialogues, row_N = _arrange(columns, targets, self.config.group_pattern)
         features = {m: replace(array, values=array.values[row_N]) for m, array in features.items()}
         places = [Place(d.id, u.id) for d in dialogues for u in d.utterances]
         return Corpus(
@@ -184,7 +201,7 @@ def _repeated(values: Iterable[Any]) -> list[str]:
 
 
 def _arrange(
-    columns: Mapping[str, list[Any]], targets: Mapping[str, NDArray[Any]]
+    columns: Mapping[str, list[Any]], targets: Mapping[str, NDArray[Any]], group_pattern: str
 ) -> tuple[tuple[DialogueRecord, ...], NDArray[np.intp]]:
     """Sort rows into dialogues; returns these and the row of each of their utterances, ``(N,)``."""
     rows_of: dict[str, list[int]] = {}
@@ -196,7 +213,11 @@ def _arrange(
         utterances = tuple(_utterance(columns, targets, row) for row in rows)
         split = split_named(columns["split"][rows[0]])
         assert split is not None  # _check_columns noted all others
-        group = columns["group"][rows[0]] if "group" in columns else ""
+        if "group" in columns:
+            group = columns["group"][rows[0]]
+        else:
+            found = re.match(group_pattern, dialogue)
+            group = found[0] if found else ""
         dialogues.append(DialogueRecord(dialogue, split, utterances, group))
     return tuple(dialogues), np.array([row for rows in rows_of.values() for row in rows])
 
