@@ -28,11 +28,11 @@ def every_dialogue(dataset: Dataset) -> Iterator[Dialogue]:
 
 def in_order(names: Sequence[str]) -> list[str]:
     """The distinct names, with numbers in them by size: ``Ses2`` before ``Ses10``."""
-    return sorted(set(names), key=lambda name: [(p.isdigit(), int(p) if p.isdigit() else p) for p in _pieces(name)])
 
+    def key(name: str) -> tuple[list[str | int], str]:
+        return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))], name
 
-def _pieces(name: str) -> list[str]:
-    return [piece for piece in re.split(r"([0-9]+)", name) if piece] or [""]
+    return sorted(set(names), key=key)
 
 
 def ungrouped(dialogues: Sequence[Dialogue]) -> str:

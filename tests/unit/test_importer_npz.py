@@ -285,3 +285,14 @@ def test_groups_are_taken_where_the_file_has_them(tmp_path: Path) -> None:
     assert split == [
         ("group", "must be the same in all of a dialogue (got d1 in 3 groups, d2 in 2 groups, d3 in 2 groups)")
     ]
+
+
+def test_groups_can_be_what_ids_of_dialogues_begin_with(tmp_path: Path) -> None:
+    def groups(pattern: str, **changes: Any) -> list[str]:
+        return [d.group for d in _read(tmp_path, {"group_pattern": pattern}, **changes).dialogues]
+
+    assert sorted(groups("d[12]")) == ["", "", "d1", "d2"]
+    assert groups("") == [""] * 4
+    assert set(groups("d", group=np.full(8, "its own"))) == {"its own"}
+    with pytest.raises(ValueError, match=r"must be a regular expression \(got '\('"):
+        NpzImporter.Config(modalities=CHOICE, group_pattern="(")

@@ -236,3 +236,14 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
 def test_shares_may_add_up_to_one(persistence):
     facts = made(persistence=persistence, pull=round(1 - persistence, 1)).info.facts
     assert facts["bayes_accuracy"] > facts["bayes_accuracy_no_context"]
+
+
+def test_groups_divide_the_dialogues_of_each_split_and_change_nothing_else():
+    plain, grouped = (made(train=7, dev=3, test=3, groups=groups) for groups in (0, 3))
+    for split in ("train", "dev", "test"):
+        groups = [dialogue.group for dialogue in grouped.split(split)]
+        assert groups == [f"session-{i % 3 + 1}" for i in range(len(groups))]
+        for one, other in zip(plain.split(split), grouped.split(split), strict=True):
+            assert one.group == ""
+            assert torch.equal(one.features["text"], other.features["text"])
+            assert torch.equal(one.labels, other.labels)
