@@ -15,8 +15,8 @@ _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 def keep_freed_memory() -> None:
     """Let the process keep what its tensors free, for the tensors of the next step.
 
-    glibc hands large blocks back to the kernel, which clears every page of the next one first: at full size a tenth of
-    a training step. Does nothing where the C library has no such setting.
+    glibc hands large blocks back to the kernel, which clears every page of the next one first.
+    Does nothing where the C library has no such setting.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
