@@ -42,8 +42,9 @@ def no_waiting() -> Iterator[None]:
 
     Raises:
         RuntimeError: values go between host and GPU without ``non_blocking=True``: in a copy, in an operation on
-            tensors of both, in ``torch.tensor(…, device=…)`` or in an index that is a list. Or several values are put
-            where a mask says, ``x[mask] = values``: the host reads how many places it has.
+            tensors of both, in ``torch.tensor(…, device=…)`` or in an index that is a list. Or values are put where a
+            mask says, ``x[mask] = values``: the host reads how many places it has. Only one number of Python, put
+            where one mask alone says and not added to what is there, is filled in without.
     """
     with _NoValuesFromPython(), _NoCopies():  # type: ignore[no-untyped-call]
         yield
@@ -74,7 +75,7 @@ def _hidden(value: Any) -> Any:
 
 
 class _NoValuesFromPython(TorchFunctionMode):
-    """Raises where numbers of Python become a tensor on the GPU, which on ``meta`` leaves no trace."""
+    """Raises where it matters that a value is a tensor on the GPU, or a number of Python, which ``meta`` forgets."""
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -84,17 +85,31 @@ class _NoValuesFromPython(TorchFunctionMode):
             raise RuntimeError(f"{func.__name__} makes the host wait: it copies numbers to the device")
         if func in _INDEX and args[0].is_cuda and any(isinstance(x, list) for x in _axes(args[1])):
             raise RuntimeError("an index that is a list makes the host wait: it is copied to the device")
+        if func in _PUT_BY_USERS and _puts_from_gpu(*args, **(kwargs or {})):
+            raise RuntimeError(f"{func.__name__} makes the host wait: {_PUTS}")
         return made
 
 
 _MAKE_FROM_NUMBERS = (torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor)
 _INDEX = (Tensor.__getitem__, Tensor.__setitem__)
+_PUT_BY_USERS = (Tensor.__setitem__, Tensor.index_put_, Tensor.index_put, torch.index_put_, torch.index_put)
+_PUTS = "it puts values where a mask says; torch.where does not"
 
 
 def _data(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
     """What one of ``_MAKE_FROM_NUMBERS`` makes a tensor of."""
     given = args[1:] if func is Tensor.new_tensor else args
     return given[0] if given else kwargs["obj" if func is torch.asarray else "data"]
+
+
+def _puts_from_gpu(target: Tensor, indices: object, values: object, accumulate: bool = False) -> bool:
+    """Whether a mask says where values of the GPU go; on ``meta`` one looks like a number of Python afterwards."""
+    from_gpu = isinstance(values, Tensor) and values.is_cuda
+    return target.is_cuda and from_gpu and any(map(_is_mask, indices if isinstance(indices, list) else _axes(indices)))
+
+
+def _is_mask(index: object) -> bool:
+    return isinstance(index, Tensor) and index.dtype in (torch.bool, torch.uint8)
 
 
 def _axes(index: object) -> tuple[object, ...]:
@@ -115,10 +130,8 @@ class _NoCopies(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if len(devices) > 1 and not _is_free(func, args, kwargs or {}):
             shapes = ", ".join(str(tuple(x.shape)) for x in given)
             raise RuntimeError(f"{func} makes the host wait: it moves values between host and device (shapes {shapes})")
-        if func.overloadpacket in _PUT and _reads_a_mask(*args[:3]):
-            raise RuntimeError(
-                f"{func} makes the host wait: it puts several values where a mask says; torch.where does not"
-            )
+        if func.overloadpacket in _PUT and _reads_a_mask(*args[:4]):
+            raise RuntimeError(f"{func} makes the host wait: {_PUTS}")
         return made
 
 
@@ -128,10 +141,11 @@ _READ_SIZES_ON_THE_HOST = (_aten.lstm.data, _aten.gru.data, _aten.rnn_tanh.data,
 """Recurrent layers over a ``PackedSequence``, whose batch sizes belong on the host."""
 
 
-def _reads_a_mask(target: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> bool:
-    """Whether the host must know the places of a mask: for several values; a single number of Python is filled in."""
-    masks = [x for x in indices if x is not None and x.dtype in (torch.bool, torch.uint8)]
-    return target.device.type != "cpu" and bool(masks) and values.numel() > 1
+def _reads_a_mask(target: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> bool:
+    """Whether the host must know the places of a mask: unless one value is filled in where one mask alone says."""
+    masks = [x for x in indices if _is_mask(x)]
+    filled_in = not accumulate and values.numel() == 1 and sum(x is not None for x in indices) == 1
+    return target.device.type != "cpu" and bool(masks) and not filled_in
 
 
 def _is_free(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
