@@ -60,7 +60,8 @@ def scored(
     values_SK = statistic(counts_BSCC.sum(axis=0))
     drawn_RSK = bootstrap(counts_BSCC, statistic, seed=SEED)
     weights_RS = seed_weights(counts_BSCC.shape[1], len(drawn_RSK), SEED, draw_seeds)
-    low_K, high_K = percentile_interval(mean_over_seeds(drawn_RSK, weights_RS))
+    # Scores end at 0 and 1; what two seeds let their mean be does not.
+    low_K, high_K = percentile_interval(mean_over_seeds(drawn_RSK, weights_RS)).clip(0, 1)
     found = []
     for k in range(values_SK.shape[1]):
         values = [float(x) for x in np.nan_to_num(values_SK[:, k])]  # as in the summary: 0 where it occurs nowhere

@@ -102,12 +102,12 @@ def seeds_alone(seeds: int, dialogues_by_seeds: float, trials: int = TRIALS) -> 
             where so many dialogues are scored that only seeds are left to chance.
         trials: how many pairs of recipes.
     """
-    rng, weights_RS = np.random.default_rng(seeds), seed_weights(seeds, RESAMPLES, 0)
-    alarms = 0
-    for _ in range(trials):
+    rng, alarms = np.random.default_rng(seeds), 0
+    for trial in range(trials):
         other_dialogues = dialogues_by_seeds / np.sqrt(seeds) * rng.normal(size=RESAMPLES + 1)
         difference_S = rng.normal(size=seeds) + other_dialogues[0]
-        alarms += bootstrap_p(weights_RS @ difference_S + other_dialogues[1:]) < ALPHA
+        drawn_R = seed_weights(seeds, RESAMPLES, trial) @ difference_S + other_dialogues[1:]
+        alarms += bootstrap_p(drawn_R) < ALPHA
     return alarms / trials
 
 

@@ -12,13 +12,13 @@ from comparing import LABELS, guesses, labels, run
 
 from ercframe.cli.app import run_app
 from ercframe.comparison import compare, open_runs
-from ercframe.comparison.compare import FEW_SEEDS, ONE_SEED, THESE_MODELS
+from ercframe.comparison.compare import ONE_SEED, THESE_MODELS
 from ercframe.report.comparison_cells import grids, notes
 from ercframe.report.comparison_text import as_csv, latex, markdown
 from ercframe.report.sections import tests as section
 
 
-def seeds(label, accuracy, count=3, first=0):
+def seeds(label, accuracy, count=6, first=0):
     return np.stack([guesses(label, accuracy, first + seed) for seed in range(count)])
 
 
@@ -35,7 +35,7 @@ def weak(tmp_path, label):
 @pytest.fixture
 def strong(tmp_path, label):
     return run(
-        tmp_path / "runs" / "strong" / "2026-01-01_00-00-00", label, seeds(label, 0.75, first=10), recipe="strong"
+        tmp_path / "runs" / "strong" / "2026-01-01_00-00-00", label, seeds(label, 0.8, first=10), recipe="strong"
     )
 
 
@@ -103,12 +103,11 @@ def test_p_values_that_say_nothing_of_another_training_say_so(weak, strong, tmp_
     assert ONE_SEED in text(found)
 
 
-def test_few_seeds_are_said_to_be_few(tmp_path, label):
-    def warnings(count):
-        both = [run(tmp_path / f"{name}{count}", label, seeds(label, 0.6, count), recipe=name) for name in "ab"]
-        return compare(open_runs(both))["warnings"]
-
-    assert [warnings(count) for count in (2, 4, 5)] == [[FEW_SEEDS], [FEW_SEEDS], []]
+def test_an_interval_of_two_seeds_ends_where_scores_do(tmp_path, label):
+    found = compare(open_runs([run(tmp_path / "two", label, seeds(label, 0.6, count=2))]))
+    (entry,) = found["runs"]
+    assert all(0 <= score["low"] <= score["mean"] <= score["high"] <= 1 for score in entry["scores"].values())
+    assert max(score["high"] for score in entry["scores"].values()) == 1.0
 
 
 def test_p_values_are_corrected_over_the_runs(weak, strong, alike):
@@ -130,7 +129,7 @@ def test_holding_the_seeds_makes_the_interval_narrower(tmp_path, label):
 
 
 def test_runs_are_paired_by_their_seeds_in_any_order(tmp_path, label, weak):
-    answers = seeds(label, 0.7, first=5)
+    answers = seeds(label, 0.7, count=3, first=5)
     forward = run(tmp_path / "a", label, answers, recipe="a")
     backward = run(tmp_path / "b", label, answers[::-1], recipe="b", seeds=[2, 1, 0])
     found = compare(open_runs([forward, backward]))["runs"][1]["difference"]
@@ -138,10 +137,10 @@ def test_runs_are_paired_by_their_seeds_in_any_order(tmp_path, label, weak):
 
 
 def test_seeds_that_only_one_run_has_are_left_out_of_the_test(tmp_path, label, weak):
-    more = run(tmp_path / "more", label, seeds(label, 0.75, 5), recipe="more", seeds=[1, 2, 3, 4, 5])
+    more = run(tmp_path / "more", label, seeds(label, 0.75, 5), recipe="more", seeds=[4, 5, 6, 7, 8])
     found = compare(open_runs([weak, more]))
-    assert found["runs"][1]["difference"]["seeds"] == [1, 2]
-    assert "over the seeds that both have: 1, 2" in text(found)
+    assert found["runs"][1]["difference"]["seeds"] == [4, 5]
+    assert "over the seeds that both have: 4, 5" in text(found)
 
 
 class TestTables:
@@ -227,7 +226,7 @@ class TestWhatIsSaidOfRuns:
         assert "mine (generated data)" in markdown(found)
 
     def test_unfinished(self, weak, tmp_path, label):
-        path = run(tmp_path / "cut", label, seeds(label, 0.7), recipe="cut", status="interrupted")
+        path = run(tmp_path / "cut", label, seeds(label, 0.7, count=3), recipe="cut", status="interrupted")
         summary = json.loads((path / "summary.json").read_text())
         summary["seeds"][2]["finished"] = False
         (path / "summary.json").write_text(json.dumps(summary))
@@ -266,7 +265,7 @@ class TestRefusals:
             run(tmp_path / "turns", label[:30], seeds(label[:30], 0.7), recipe="turns"),
             run(tmp_path / "labels", labels(1), seeds(labels(1), 0.7), recipe="labels"),
             run(tmp_path / "data", label, seeds(label, 0.7), recipe="data", environment={"dataset": "cc"}),
-            run(tmp_path / "seeds", label, seeds(label, 0.7), recipe="seeds", seeds=[7, 8, 9]),
+            run(tmp_path / "seeds", label, seeds(label, 0.7, count=3), recipe="seeds", seeds=[7, 8, 9]),
         ]
         told = refused(capsys, weak, *others)
         assert "5 of the runs cannot be compared with the baseline, weak" in told
@@ -274,7 +273,7 @@ class TestRefusals:
         assert "turns must be scored on the same turns of test (80 of the baseline's 320 are missing, 0 are" in told
         assert "labels must have the same labels of the turns of test" in told
         assert "data must be of the same data (its digest differs; --other-data compares nevertheless)" in told
-        assert "seeds must have a seed that the baseline has, 0, 1, 2 (got 7, 8, 9)" in told
+        assert "seeds must have a seed that the baseline has, 0, 1, 2, 3, 4, 5 (got 7, 8, 9)" in told
 
     def test_other_data_with_the_same_turns_if_asked(self, tmp_path, label, weak):
         path = run(tmp_path / "data", label, seeds(label, 0.7), recipe="data", environment={"dataset": "cc"})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ercframe.statistics.bootstrap import bootstrap
+from ercframe.statistics.bootstrap import bootstrap, percentile_interval
 from ercframe.statistics.holm import holm
 from ercframe.statistics.mcnemar import mcnemar, mcnemar_over_seeds
 from ercframe.statistics.paired import bootstrap_p, randomisation_p
@@ -125,13 +125,15 @@ class TestPairedBootstrap:
 
 
 class TestSeeds:
-    def test_the_drawn_mean_varies_as_a_mean_of_seeds_does(self):
-        scores = np.array([0.61, 0.64, 0.62, 0.67, 0.66])
-        weights = seed_weights(5, 200_000, seed=0)
+    @pytest.mark.parametrize("count", [2, 3, 5])
+    def test_the_interval_of_drawn_seeds_alone_is_that_of_students_t(self, count):
+        scores = np.array([0.61, 0.64, 0.62, 0.67, 0.66])[:count]
+        weights = seed_weights(count, 200_000, seed=0)
         assert weights.sum(axis=1) == pytest.approx(1)
-        drawn = mean_over_seeds(np.broadcast_to(scores[None, :, None], (200_000, 5, 1)), weights)[:, 0]
-        assert drawn.mean() == pytest.approx(scores.mean(), abs=1e-4)
-        assert drawn.var() == pytest.approx(scores.var(ddof=1) / 5, rel=0.02)
+        drawn = mean_over_seeds(np.broadcast_to(scores[None, :, None], (200_000, count, 1)), weights)[:, 0]
+        for level in (0.5, 0.95):
+            expected = stats.t.interval(level, count - 1, scores.mean(), stats.sem(scores))
+            assert percentile_interval(drawn[:, None], level)[:, 0] == pytest.approx(expected, rel=0.02)
 
     def test_held_seeds_have_equal_shares(self):
         assert set(seed_weights(4, 3, seed=0, drawn=False).ravel()) == {0.25}
