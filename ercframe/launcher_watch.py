@@ -7,6 +7,9 @@ import signal
 import threading
 import time
 
+LAUNCHER = "ERCFRAME_LAUNCHER"
+"""The variable by which `--nproc` tells its process id to those that it starts. Asked for its parent alone, one whose
+launcher was killed while it was starting would take for its launcher whoever has taken it over."""
 LOOK_EVERY, GRACE = 1.0, 120.0
 """Seconds between two looks for the launcher, and from SIGTERM to the end: as many as `--nproc` gives."""
 
@@ -18,7 +21,8 @@ def end_with_launcher() -> None:
     another process that is gone, is ended. Whoever else started a process, such as a shell, may rightly end before it.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        threading.Thread(target=_watch, args=(os.getppid(),), name="launcher watch", daemon=True).start()
+        launcher = int(os.environ.get(LAUNCHER) or os.getppid())
+        threading.Thread(target=_watch, args=(launcher,), name="launcher watch", daemon=True).start()
 
 
 def _watch(launcher: int) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 
 from ercframe.cores import share_of_cores
+from ercframe.launcher_watch import LAUNCHER
 from ercframe.signals import INTERRUPTED, PREEMPTED
 
 
@@ -58,8 +59,9 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
 
 def _set_defaults(processes: int) -> None:
-    """Divide the cores, keep what the processes tell each other on this machine, and give them time to save their
-    state after a signal, unless somebody has decided otherwise."""
+    """Say whose the processes are. Divide the cores, keep what the processes tell each other on this machine, and give
+    them time to save their state after a signal, unless somebody has decided otherwise."""
+    os.environ[LAUNCHER] = str(os.getpid())
     os.environ.setdefault("OMP_NUM_THREADS", str(share_of_cores(processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "120")  # seconds; read by PyTorch 2.13, 30 before
     if sys.platform == "linux":

@@ -470,6 +470,17 @@ def test_a_worker_that_waits_for_a_lost_one_is_ended_without_its_launcher(tmp_pa
     wait_for(lambda: not is_running(pid), seconds=20)
 
 
+@pytest.mark.slow
+def test_a_worker_whose_launcher_was_killed_before_it_could_look_ends_at_once(tmp_path):
+    program = tmp_path / "waits.py"
+    program.write_text(WAITS)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    found = {"TORCHELASTIC_RUN_ID": "1", "ERCFRAME_LAUNCHER": str(gone.pid)}
+    worker = subprocess.Popen([sys.executable, program], env=ENVIRONMENT | found)
+    assert worker.wait(timeout=30) == 1
+
+
 WAITS = """
 import os, signal, time
 from pathlib import Path
