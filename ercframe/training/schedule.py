@@ -31,7 +31,8 @@ class Schedule:
     where :math:`f` is ``final``, :math:`g` is ``factor``, and :math:`k` counts how often more than ``patience`` epochs
     passed without a better dev score: PyTorch's ``LinearLR``, ``CosineAnnealingLR`` and ``ReduceLROnPlateau``.
     ``one_cycle`` is its ``OneCycleLR`` without the change of momentum: a cosine from 1/25 up to 1 at the end of the
-    warm-up, and one down to 1/250,000 at the last step.
+    warm-up, and one down to 1/250,000 at the last step. The warm-up is a whole number of steps, where PyTorch's may end
+    between two, so that none has the full rate.
 
     References:
         Smith and Topin (2017), *Super-convergence*; Loshchilov and Hutter (2016), *SGDR*, for the cosine.
