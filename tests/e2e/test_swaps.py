@@ -35,7 +35,7 @@ def test_with_own_streams_only_it_trains(tmp_path):
     assert json.loads(summary.read_text())["status"] == "finished"
 
 
-@pytest.mark.parametrize("fusion", ["hierarchical_gated", "concat", "graph", "gated"])
+@pytest.mark.parametrize("fusion", ["hierarchical_gated", "concat", "graph", "dynamic_graph", "gated"])
 def test_every_fusion_that_keeps_the_modalities_apart_trains_with_self_distillation(fusion):
     assert run(f"fusion={{type: {fusion}}}", "encoder.streams=intra") == 0
 

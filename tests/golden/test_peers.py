@@ -27,7 +27,7 @@ from ercframe import (
 from ercframe.model import Model
 from ercframe.objective import mean
 from ercframe.plugins import load
-from ercframe_plugins.fusion.graph import connect
+from ercframe_plugins.fusion.utterance_graph import connect
 
 # Shape letters: B dialogues, L longest dialogue, N utterances, M modalities, D features, C emotions, H graph features.
 

@@ -21,7 +21,14 @@ SMALL = [
 
 
 def test_the_published_recipes_are_there():
-    assert {"sdt_iemocap", "sdt_meld", "bclstm_iemocap", "mmgcn_iemocap", "late_fusion_iemocap"} <= set(NAMES)
+    assert {
+        "sdt_iemocap",
+        "sdt_meld",
+        "bclstm_iemocap",
+        "mmgcn_iemocap",
+        "mm_dfn_iemocap",
+        "late_fusion_iemocap",
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,8 @@ import torch
 
 from ercframe import Layout, SpecError, Stream, Streams, StreamSpec
 from ercframe.testing import example_batch, example_dataset
-from ercframe_plugins.fusion.graph import GraphFusion, connect
+from ercframe_plugins.fusion.graph import GraphFusion
+from ercframe_plugins.fusion.utterance_graph import connect
 
 # Shape letters: B dialogues, L longest dialogue, N utterances, M modalities, D features.
 

@@ -21,7 +21,7 @@ class MLPClassifier(Classifier):
     map, too, for a fusion that ends in a linear map.
 
     References:
-        The released heads of bc-LSTM and DialogueRNN have one hidden layer; that of MMGCN none, and
+        The released heads of bc-LSTM and DialogueRNN have one hidden layer; those of MMGCN and MM-DFN none, and
         ``activate_input: true``.
     """
 
