@@ -67,7 +67,7 @@ def written_out(fusion: DynamicGraphFusion, nodes, alpha: float, decay: float) -
     for depth, layer in enumerate(fusion.layers, start=1):
         theta = math.log(decay / depth + 1)
         for a in nodes:
-            s[a], c[a] = lstm_step(fusion.memory, q[a], s[a], c[a])
+            s[a], c[a] = lstm_step(fusion.memory, q[a], s[a], c[a]) if fusion.memory else (q[a], c[a])
         after = {}
         for a in nodes:
             heard = sum(w * s[b] for (to, b), w in edge.items() if to == a)
@@ -78,10 +78,11 @@ def written_out(fusion: DynamicGraphFusion, nodes, alpha: float, decay: float) -
     return q
 
 
+@pytest.mark.parametrize("memory", [True, False])
 @pytest.mark.parametrize("modalities", [("text",), ("text", "audio"), THREE])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_it_is_what_its_equations_say(layers, modalities):
-    fusion = build(modalities, layers=layers, alpha=0.3, decay=0.7).double()
+def test_it_is_what_its_equations_say(layers, modalities, memory):
+    fusion = build(modalities, layers=layers, alpha=0.3, decay=0.7, memory=memory).double()
     streams, lengths = streams_of(modalities, rows=4, dtype=torch.float64), (3, 1)
     out = fusion(streams, context_of(lengths)).by_modality
     start = 0
@@ -182,7 +183,7 @@ def test_mm_dfn_has_the_published_settings():
 
 @pytest.mark.slow
 def test_mm_dfn_makes_use_of_the_conversation():
-    experiment = assemble(recipes.load("mm_dfn_iemocap", ["trainer.epochs=8"], demo=True))
+    experiment = assemble(recipes.load("mm_dfn_iemocap", ["trainer.epochs=5", "fusion.layers=2"], demo=True))
     state = new_state(experiment, 0, torch.device("cpu"))
     fit(state, experiment)
     facts = experiment.info.facts

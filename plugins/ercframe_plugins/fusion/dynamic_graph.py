@@ -1,6 +1,7 @@
 """MM-DFN's fusion: a graph whose nodes remember, from layer to layer, what they heard."""
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from ercframe import DatasetInfo, Fusion, Layout, StreamSpec, hookimpl
@@ -18,14 +19,15 @@ class DynamicGraphFusion(UtteranceGraphFusion):
     the LSTM gives out, and what went into the LSTM is added again:
 
     .. math::
-        h_0 &= q_1 = \operatorname{ReLU}(W_0 x + b_0), \qquad s_0 = c_0 = 0 \\
+        q_1 &= h_0 = \operatorname{ReLU}(W_0 x + b_0), \qquad s_0 = c_0 = 0 \\
         s_l, c_l &= \operatorname{LSTM}(q_l;\; s_{l-1}, c_{l-1}) \\
         q_{l+1} &= \operatorname{ReLU}(z_l(s_l, h_0)) + q_l, \qquad l = 1 \dots L \\
         y_m &= [x_m; q_{L+1,m}]
 
     Reads each modality's own stream, all of one width D, any number of modalities. Returns :math:`y_m`,
     ``(N, D + hidden)``, for each modality and, side by side, as the joint representation. Dropout is on :math:`x` after
-    the edges are made, on :math:`q_1`, and on what each layer adds to it.
+    the edges are made, on :math:`q_1`, and on what each layer adds to it. With ``memory: false`` there
+    is no LSTM, and :math:`s_l = q_l`.
 
     Raises:
         SpecError: streams differ in width, or a modality has none of its own.
@@ -38,20 +40,28 @@ class DynamicGraphFusion(UtteranceGraphFusion):
     """
 
     name = "dynamic_graph"
-    example_configs = ({"hidden": 5, "layers": 2}, {"hidden": 5, "layers": 1, "speaker_embedding_on": ["text"]})
+    example_configs = (
+        {"hidden": 5, "layers": 2},
+        {"hidden": 5, "layers": 1, "speaker_embedding_on": ["text"], "memory": False},
+    )
 
-    def __init__(self, config: UtteranceGraphFusion.Config, dataset: DatasetInfo, streams: StreamSpec) -> None:
+    class Config(UtteranceGraphFusion.Config):
+        memory: bool = Field(True, description="Without, the layers read each other's output, and the sums stay.")
+
+    def __init__(self, config: Config, dataset: DatasetInfo, streams: StreamSpec) -> None:
         super().__init__(config, dataset, streams)
-        self.memory = nn.LSTMCell(config.hidden, config.hidden)
+        self.memory = nn.LSTMCell(config.hidden, config.hidden) if config.memory else None
 
     def spread(self, first_BMLH: Tensor, edges: Edges, layout: Layout) -> Tensor:
         q_BMLH: Tensor = self.dropout(first_BMLH)
         state: tuple[Tensor, Tensor] | None = None  # PyTorch's word for zeros
         for layer in self.layers:
-            # The LSTM is most of the work, so it leaves the gaps out.
-            q_NMH = layout.from_padded(q_BMLH.transpose(1, 2))
-            state = self.memory(q_NMH.flatten(0, 1), state)
-            s_BMLH = layout.to_padded(state[0].view_as(q_NMH)).transpose(1, 2)
+            s_BMLH = q_BMLH
+            if self.memory is not None:
+                # The LSTM is most of the work, so it leaves the gaps out.
+                q_NMH = layout.from_padded(q_BMLH.transpose(1, 2))
+                state = self.memory(q_NMH.flatten(0, 1), state)
+                s_BMLH = layout.to_padded(state[0].view_as(q_NMH)).transpose(1, 2)
             q_BMLH = q_BMLH + self.dropout(torch.relu(layer(s_BMLH, first_BMLH, edges)))
         return q_BMLH
 
