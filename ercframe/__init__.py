@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from ercframe.recipes.label_maps import LabelMap, read_label_map
     from ercframe.recipes.model import Recipe
     from ercframe.registry import Registry
-    from ercframe.settings import Settings
+    from ercframe.settings import Settings, Window
     from ercframe.specs import DatasetInfo, FusedSpec, ModelSpec, StreamSpec
     from ercframe.tensors import Batch, Context, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
     from ercframe.tracked_run import TrackedRun
@@ -98,7 +98,7 @@ _HOMES = {
     "recipes.label_maps": "LabelMap read_label_map",
     "recipes.model": "Recipe",
     "registry": "Registry",
-    "settings": "Settings",
+    "settings": "Settings Window",
     "specs": "DatasetInfo FusedSpec ModelSpec StreamSpec",
     "tensors": "Batch Context Decision FusionOutput ModelOutput Stream Streams Term",
     "tracked_run": "TrackedRun",
@@ -165,6 +165,7 @@ __all__ = [
     "Utterance",
     "UtteranceRecord",
     "UtteranceView",
+    "Window",
     "Yardstick",
     "__version__",
     "collate",

@@ -1,4 +1,4 @@
-"""The parts of a recipe that are not plugins: how to train, and how an epoch is chosen and reported."""
+"""What a recipe may set that belongs to no single plugin: how to train, how to report, which neighbours are seen."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -10,6 +10,13 @@ class Settings(BaseModel):
     """Base of everything a recipe may set: frozen, and no unknown key passes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Window(Settings):
+    """Which neighbours an utterance may attend to."""
+
+    past: int | None = Field(None, ge=0, description="How many earlier utterances; null for all.")
+    future: int | None = Field(None, ge=0, description="How many later utterances; null for all, 0 for a causal model.")
 
 
 PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]

@@ -2,6 +2,7 @@
 
 from ercframe.nn.attention import DialogueAttention, grouped_attention
 from ercframe.nn.class_weights import ClassWeights, class_weights, scored_weight
+from ercframe.nn.contrast import Contrast, contrast
 from ercframe.nn.dropout import Dropout, dropout
 from ercframe.nn.feed_forward import FeedForward, grouped_feed_forward
 from ercframe.nn.frozen import Frozen
@@ -17,6 +18,7 @@ from ercframe.nn.weighted_nll import weighted_nll
 
 __all__ = [
     "ClassWeights",
+    "Contrast",
     "DialogueAttention",
     "Dropout",
     "FeedForward",
@@ -26,6 +28,7 @@ __all__ = [
     "Visibility",
     "at_least_float32",
     "class_weights",
+    "contrast",
     "dropout",
     "grouped_attention",
     "grouped_feed_forward",

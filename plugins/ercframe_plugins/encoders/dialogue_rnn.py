@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -111,15 +111,22 @@ class OneWay(nn.Module):
 
 
 class Conversation(nn.Module):
-    """One or both directions and, perhaps, attention over the emotion states, ``(N, D)`` to ``(N, width)``."""
+    """Perhaps a linear map, one or both directions and, perhaps, attention over the emotion states.
 
-    def __init__(self, directions: list[OneWay], width: int, emotion_attention: bool) -> None:
+    ``(N, D)`` to ``(N, width)``.
+    """
+
+    def __init__(
+        self, project: nn.Linear | None, directions: list[OneWay], width: int, emotion_attention: bool
+    ) -> None:
         super().__init__()
-        self.directions = nn.ModuleList(directions)
+        self.project, self.directions = project, nn.ModuleList(directions)
         self.attention = MatchingAttention(width, squash=False) if emotion_attention else None
 
     def forward(self, x_ND: Tensor, speaker_N: Tensor, layout: Layout) -> Tensor:
         """Emotion states, forward then backward, or their mixtures."""
+        if self.project is not None:
+            x_ND = self.project(x_ND)
         states = []
         for direction, backward in zip(self.directions, (False, True), strict=False):
             order = StepOrder.of(layout, backward=backward)
@@ -147,7 +154,11 @@ class DialogueRNNEncoder(Encoder):
 
     Any number of speakers; those whose speaker is not known share one state. Emits ``Stream("joint", "joint")`` from
     all features side by side, or with ``per_modality`` each modality's own stream; ``(N, emotion_width)`` for each
-    direction.
+    direction. With ``project``, :math:`u_t` is a linear map of the features; a modality that is not ``recurrent`` is
+    nothing but that, to the width of the others.
+
+    Raises:
+        ValueError: ``recurrent`` names a modality that the recipe does not have.
 
     References:
         Majumder et al. (2019), DialogueRNN: An Attentive RNN for Emotion Detection in Conversations, section 3; their
@@ -160,7 +171,15 @@ class DialogueRNNEncoder(Encoder):
     causal_help = ("encoder.bidirectional=false", "encoder.emotion_attention=false")
     example_configs = (
         {"global_width": 5, "party_width": 4, "emotion_width": 3},
-        {"global_width": 5, "party_width": 4, "emotion_width": 3, "listener": True, "per_modality": True},
+        {
+            "global_width": 5,
+            "party_width": 4,
+            "emotion_width": 3,
+            "listener": True,
+            "per_modality": True,
+            "project": 7,
+            "recurrent": ["text"],
+        },
         {
             "global_width": 5,
             "party_width": 4,
@@ -182,25 +201,41 @@ class DialogueRNNEncoder(Encoder):
         per_modality: bool = Field(
             False, description="true: a model for each modality. false: one for all features side by side."
         )
+        project: int | None = Field(
+            None, ge=1, description="Width of a linear map before each model; null feeds it the features themselves."
+        )
+        recurrent: tuple[str, ...] | None = Field(
+            None,
+            description="With per_modality, the modalities that get a model; null for all. Others get a linear map to "
+            "the same width.",
+        )
         recurrent_dropout: float = Field(
             0.1, ge=0, lt=1, description="On new global and speaker states, as the next turn sees them."
         )
         dropout: float = Field(0.25, ge=0, lt=1, description="On the emotion states of each direction.")
 
+        @model_validator(mode="after")
+        def _chooses_among_modalities(self) -> "DialogueRNNEncoder.Config":
+            if self.recurrent is not None and not self.per_modality:
+                raise ValueError("recurrent chooses among models for each modality: it needs per_modality=true")
+            return self
+
     def __init__(self, config: Config, dataset: DatasetInfo) -> None:
         super().__init__()
         inputs = dict(dataset.modalities) if config.per_modality else {"joint": sum(dataset.modalities.values())}
+        recurrent = tuple(inputs) if config.recurrent is None else config.recurrent
+        if unknown := [m for m in recurrent if m not in inputs]:
+            raise ValueError(f"recurrent must name modalities among {', '.join(inputs)} (got {', '.join(unknown)})")
         width = config.emotion_width * (2 if config.bidirectional else 1)
         self.modalities, self.per_modality = tuple(dataset.modalities), config.per_modality
         self.models = nn.ModuleDict(
             {
-                name: Conversation(
-                    _directions(config, input_width, dataset.speakers + 1), width, config.emotion_attention
-                )
-                for name, input_width in inputs.items()
+                name: _conversation(config, inputs[name], width, dataset.speakers + 1)
+                for name in dict.fromkeys(recurrent)
             }
         )
-        self.sees_future = config.bidirectional or config.emotion_attention
+        self.linear = nn.ModuleDict({m: nn.Linear(d, width) for m, d in inputs.items() if m not in recurrent})
+        self.sees_future = bool(recurrent) and (config.bidirectional or config.emotion_attention)
         self.may_be_idle = {
             name: "where every dialogue has one turn, no later turn reads this state"
             for name, _ in self.named_parameters()
@@ -211,20 +246,24 @@ class DialogueRNNEncoder(Encoder):
     def forward(self, features: Mapping[str, Tensor], context: Context) -> Streams:
         joint = {} if self.per_modality else {"joint": torch.cat([features[m] for m in self.modalities], dim=-1)}
         inputs = joint or features
-        return Streams(
-            {
-                Stream(name, name): model(inputs[name], context.speaker, context.layout)
-                for name, model in self.models.items()
-            }
-        )
+        return Streams({stream: self._encode(stream.target, inputs, context) for stream in self.spec.widths})
+
+    def _encode(self, name: str, inputs: Mapping[str, Tensor], context: Context) -> Tensor:
+        if name in self.models:
+            encoded: Tensor = self.models[name](inputs[name], context.speaker, context.layout)
+        else:
+            encoded = self.linear[name](inputs[name])
+        return encoded
 
 
-def _directions(config: DialogueRNNEncoder.Config, width: int, parties: int) -> list[OneWay]:
+def _conversation(config: DialogueRNNEncoder.Config, features: int, width: int, parties: int) -> Conversation:
+    project = nn.Linear(features, config.project) if config.project else None
     widths = (config.global_width, config.party_width, config.emotion_width)
-    return [
-        OneWay(width, widths, parties, config.listener, config.recurrent_dropout, config.dropout)
+    directions = [
+        OneWay(config.project or features, widths, parties, config.listener, config.recurrent_dropout, config.dropout)
         for _ in range(2 if config.bidirectional else 1)
     ]
+    return Conversation(project, directions, width, config.emotion_attention)
 
 
 @hookimpl

@@ -11,23 +11,16 @@ from ercframe import (
     Context,
     DatasetInfo,
     Encoder,
-    Settings,
     Stream,
     Streams,
     StreamSpec,
+    Window,
     hookimpl,
 )
 from ercframe.nn import Visibility, sinusoidal_positions, speaker_rows
 from ercframe_plugins.encoders.pair_transformers import PairTransformers
 
 # Shape letters: L longest dialogue, N utterances in the batch, D features.
-
-
-class Window(Settings):
-    """Which neighbours an utterance may attend to."""
-
-    past: int | None = Field(None, ge=0, description="How many earlier utterances; null for all.")
-    future: int | None = Field(None, ge=0, description="How many later utterances; null for all, 0 for a causal model.")
 
 
 class IntraInterTransformer(Encoder):

@@ -2,10 +2,10 @@
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from ercframe import Batch, ComponentConfig, DatasetInfo, Loss, ModelOutput, ModelSpec, Term, hookimpl
-from ercframe.nn import at_least_float32, without_autocast
+from ercframe.nn import contrast
 
 # Shape letters: S scored utterances, D features.
 
@@ -49,24 +49,10 @@ class SupervisedContrastiveLoss(Loss):
         self.project = nn.Identity() if width is None else nn.Linear(model.fused.width, width, bias=False)
 
     def forward(self, output: ModelOutput, batch: Batch) -> dict[str, Term]:
-        z_SD = _unit(at_least_float32(self.project(output.fused.joint[batch.scored])))
-        labels_S = batch.labels[batch.scored]
-        itself_SS = torch.eye(len(labels_S), dtype=torch.bool, device=labels_S.device)
-        positive_SS = (labels_S[:, None] == labels_S) & ~itself_SS
-        with without_autocast(z_SD.device):
-            similar_SS = (z_SD @ z_SD.mT) / self.temperature
-        # Finite, so that a lone utterance, compared with nothing, has no infinite logarithm to differentiate.
-        others_SS = similar_SS.masked_fill(itself_SS, torch.finfo(similar_SS.dtype).min)
-        log_p_SS = others_SS.log_softmax(dim=-1)
-        positives_S = positive_SS.sum(dim=-1)
-        loss_S = -torch.where(positive_SS, log_p_SS, 0).sum(dim=-1) / positives_S.clamp_min(1)
-        return {"contrast": Term(loss_S.sum(), (positives_S > 0).sum().to(loss_S.dtype))}
-
-
-def _unit(x: Tensor) -> Tensor:
-    """Rows scaled to length 1. A row of zeros stays as it is: its direction, and so its slope, is not defined."""
-    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / length.masked_fill(length == 0, 1)
+        joint_SD = self.project(output.fused.joint[batch.scored])
+        pairs = contrast(joint_SD, batch.labels[batch.scored], self.temperature)
+        loss_S = -torch.where(pairs.positive, pairs.log_share, 0).sum(dim=-1) / pairs.positives.clamp_min(1)
+        return {"contrast": Term(loss_S.sum(), (pairs.positives > 0).sum().to(loss_S.dtype))}
 
 
 @hookimpl
