@@ -17,6 +17,7 @@ from ercframe.training.precision import Precision
 pytestmark = pytest.mark.cuda
 
 RECIPES = ["sdt_iemocap", "bclstm_iemocap", "dialogue_rnn_iemocap", "mmgcn_iemocap", "late_fusion_iemocap"]
+RECIPES += ["multiemo_iemocap"]
 LEARNING = ["dataset.train=48", "dataset.test=24", "trainer.epochs=6", "trainer.optimizer.lr=1e-3"]
 NOISE = 0.1
 """Accuracy that another rounding may cost or bring on 24 generated dialogues; in bf16 a CPU lost 0.004."""

@@ -40,6 +40,10 @@ RECIPE = {
     },
 }
 CONTRAST = "losses.contrast={type: supervised_contrastive, projection: 3, weight: 0.3}"
+MULTIEMO = (
+    "fusion={type: cross_attention, layers: 1, heads: 2, hidden: 5}",
+    "losses={task: {type: cross_entropy}, contrast: {type: swfc, weight: 0.3}, correlation: {type: soft_hgr}}",
+)
 RNN = (
     "encoder={type: dialogue_rnn, global_width: 4, party_width: 4, emotion_width: 4, dropout: 0, recurrent_dropout: 0}",
     "fusion={type: concat}",
@@ -86,6 +90,7 @@ CASES = {
     "rows that are compared over ranks": Case([[scored] * 5], [CONTRAST]),
     "compared rows, a rank without a dialogue": Case([[scored]], [CONTRAST]),
     "compared rows, a rank without a scored utterance": Case([[unscored, scored]], [CONTRAST]),
+    "modalities that are compared over ranks": Case([[scored] * 5], MULTIEMO),
     "accumulated batches": Case([[scored] * 4, [unscored, scored, scored], [scored]]),
     "parameters that one rank does not reach": Case([[one_turn, scored, one_turn]], RNN),
     "parameters that no rank reaches": Case([[one_turn] * 4], RNN),

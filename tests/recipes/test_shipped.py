@@ -120,6 +120,35 @@ def test_sdt_has_the_published_settings():
     assert published(meld) == (5e-6, 8, 50, 8.0, "none", "silu")
 
 
+def test_multiemo_has_the_published_settings():
+    iemocap, meld = recipes.load("multiemo_iemocap").recipe, recipes.load("multiemo_meld").recipe
+
+    def published(recipe):
+        fusion, losses, trainer = recipe.fusion.config, recipe.losses, recipe.trainer
+        assert recipe.encoder.config.emotion_width * 2 == 256  # of both directions: what the released code calls 256
+        assert (fusion.heads, fusion.hidden, fusion.dropout, fusion.window) == (4, 1024, 0.0, None)
+        assert (trainer.optimizer.lr, trainer.optimizer.weight_decay) == (1e-4, 1e-5)
+        contrast = losses["contrast"].config
+        weights = [losses[name].weight for name in ("task", "contrast", "correlation")]
+        assert sum(weights) == pytest.approx(1)
+        return (
+            fusion.layers,
+            trainer.epochs,
+            trainer.batch_dialogues,
+            contrast.temperature,
+            contrast.gamma,
+            (
+                contrast.alpha,
+                *weights,
+            ),
+        )
+
+    assert published(iemocap) == (6, 100, 64, 0.8, 2.4, (1.1, 0.2, 0.4, 0.4))
+    assert published(meld) == (2, 15, 100, 1.4, 2.0, (1.2, 0.4, 0.3, 0.3))
+    assert iemocap.encoder.config.recurrent is None
+    assert meld.encoder.config.recurrent == ("audio", "visual")
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("_meld")])
 def test_a_variant_differs_from_its_sibling_only_where_it_says_so(name):
     meld, iemocap = (recipes.load(n).recipe for n in (name, name.replace("_meld", "_iemocap")))

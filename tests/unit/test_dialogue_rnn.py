@@ -138,6 +138,37 @@ def test_per_modality_there_is_one_model_each():
     assert not torch.equal(before.intra("audio"), after.intra("audio"))
 
 
+def test_a_modality_that_is_not_recurrent_gets_a_linear_map_and_no_context():
+    encoder, batch = build(per_modality=True, recurrent=["audio"]), example_batch(DATASET, (3,), holes=False)
+    streams = encode(encoder, batch)
+    assert list(streams) == [Stream("text", "text"), Stream("audio", "audio")]
+    torch.testing.assert_close(streams.intra("text"), encoder.linear["text"](batch.features["text"]))
+    assert list(encoder.models) == ["audio"]
+    assert encoder.sees_future
+    assert not build(per_modality=True, recurrent=[]).sees_future
+
+
+def test_a_projected_model_reads_the_linear_map():
+    encoder, batch = build(per_modality=True, project=7), example_batch(DATASET, (4,))
+    model, (speaker, layout) = encoder.models["text"], (batch.context.speaker, batch.context.layout)
+    found, project = encode(encoder, batch).intra("text"), model.project
+    model.project = None
+    torch.testing.assert_close(found, model(project(batch.features["text"]), speaker, layout))
+    assert project.out_features == 7
+
+
+def test_recurrent_must_name_modalities_that_there_are():
+    with pytest.raises(ValueError, match=r"^recurrent must name modalities among text, audio \(got smell\)$"):
+        build(per_modality=True, recurrent=["text", "smell"])
+
+
+def test_recurrent_is_refused_where_there_is_one_model_for_all():
+    with pytest.raises(
+        ValueError, match="recurrent chooses among models for each modality: it needs per_modality=true"
+    ):
+        build(recurrent=["text"])
+
+
 def test_features_are_joined_in_the_order_of_the_corpus():
     encoder, batch = build(), example_batch(DATASET, (3,))
     turned = dict(reversed(batch.features.items()))

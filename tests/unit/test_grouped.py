@@ -12,7 +12,8 @@ from ercframe.nn import Visibility, grouped_layer_norm, grouped_linear, prefers_
 from ercframe.testing import example_batch, example_dataset
 from ercframe_plugins.encoders import pair_transformers
 from ercframe_plugins.encoders.intra_inter_transformer import IntraInterTransformer
-from ercframe_plugins.fusion import hierarchical_gated
+from ercframe_plugins.fusion import cross_attention, hierarchical_gated
+from ercframe_plugins.fusion.cross_attention import CrossAttentionFusion
 from ercframe_plugins.fusion.hierarchical_gated import HierarchicalGatedFusion
 
 # Shape letters: G layers, N rows, I features before.
@@ -26,7 +27,7 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Let components believe that they are on a GPU, or not."""
 
     def choose(grouped: bool) -> None:
-        for module in (pair_transformers, hierarchical_gated):
+        for module in (pair_transformers, hierarchical_gated, cross_attention):
             monkeypatch.setattr(module, "prefers_groups", lambda device: grouped)
 
     return choose
@@ -122,6 +123,23 @@ def test_the_fusion_is_the_same_in_groups(on_gpu, gate, streams):
         on_gpu(grouped)
         out = fusion(tensors, BATCH.context)
         found.append(results(fusion, [out.joint, *out.by_modality.values(), out.weights["modality"]]))
+    assert_alike(*found)
+
+
+@pytest.mark.parametrize("window", [None, {"past": 1, "future": 0}])
+@pytest.mark.parametrize("modalities", [1, 2, 3])
+def test_cross_attention_is_the_same_in_groups(on_gpu, modalities, window):
+    names = list(DATASET.modalities)[:modalities]
+    spec = StreamSpec({Stream(m, m): 6 for m in names})
+    config = CrossAttentionFusion.Config(layers=2, heads=2, hidden=5, window=window)
+    fusion = moved(CrossAttentionFusion(config, DATASET, spec))
+    tensors = Streams({stream: torch.randn(len(BATCH.labels), 6, dtype=torch.float64) for stream in spec.widths})
+    found = []
+    for grouped in (False, True):
+        on_gpu(grouped)
+        out = fusion(tensors, BATCH.context)
+        assert list(out.by_modality) == names
+        found.append(results(fusion, [out.joint, *out.by_modality.values()]))
     assert_alike(*found)
 
 

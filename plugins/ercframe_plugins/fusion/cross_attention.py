@@ -162,8 +162,8 @@ class CrossAttentionFusion(Fusion):
     def grouped(self, streams: Streams, visible: Visibility) -> Tensor:
         """All modalities after their layers, in operations on all of them at once, ``(M, N, D)``."""
         h_MND = torch.stack([streams.intra(m) for m in self.modalities])
-        others_OMND = torch.stack([streams.intra(n) for m in self.modalities for n in self._others(m)])
-        others_OMND = others_OMND.unflatten(0, (len(self.modalities), -1)).transpose(0, 1)
+        asked = zip(*(self._others(m) for m in self.modalities), strict=True)
+        others_OMND = torch.stack([torch.stack([streams.intra(m) for m in each]) for each in asked])
         for layers in zip(*(cast(nn.ModuleList, self.layers[m]) for m in self.modalities), strict=True):
             h_MND = grouped_layer([cast(CrossAttentionLayer, layer) for layer in layers], h_MND, others_OMND, visible)
         return h_MND
