@@ -116,7 +116,7 @@ def test_unknown_names_and_recipes_without_ablations_are_refused(ablated, folder
 
 @pytest.mark.parametrize("name", [name for name in installed_names() if recipes.load(name).recipe.ablations])
 def test_every_installed_ablation_fits_together(name, folder):
-    small = ("encoder.width=16", "dataset.train=3", "dataset.dev=2", "dataset.test=2")
+    small = ("dataset.train=3", "dataset.dev=2", "dataset.test=2")
     source = Source(name, small, demo=True)
     settings, notices = ablations(source)
     assert notices == []
