@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -118,6 +119,25 @@ def test_clipping_bounds_the_step(experiment):
     Step(learner, optimizer, FP32, FP32.scaler(), clip_norm=1e-3)([batch])
     moved = torch.cat([(x - before[name]).flatten() for name, x in learner.state_dict().items()])
     assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_parameters_that_a_step_does_not_reach_stay_whatever_came_before():
+    class OneWay(torch.nn.ModuleDict):
+        objective = SimpleNamespace(total=lambda terms, counts: terms["way"])
+
+        def forward(self, batch):
+            return None, {"way": self[batch.way](torch.ones(1, 2)).sum()}
+
+    learner = OneWay({way: torch.nn.Linear(2, 1) for way in "ab"})
+    optimizer = torch.optim.Adam(learner.parameters(), lr=0.5, weight_decay=0.5)
+    step = Step(learner, optimizer, FP32, FP32.scaler())
+    before = copy.deepcopy(learner)
+    step([SimpleNamespace(way="a", scored=[0])])
+    after = copy.deepcopy(learner["a"])
+    step([SimpleNamespace(way="b", scored=[0])])
+    assert not torch.equal(after.weight, before["a"].weight)
+    assert torch.equal(learner["a"].weight, after.weight)
+    assert not torch.equal(learner["b"].weight, before["b"].weight)
 
 
 @pytest.mark.parametrize(
