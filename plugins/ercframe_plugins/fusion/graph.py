@@ -14,10 +14,17 @@ class GraphFusion(UtteranceGraphFusion):
     r"""Spread every modality of every utterance over its dialogue and over its utterance's other modalities.
 
     Nodes :math:`x` are the streams, plus the speaker's row where ``speaker_embedding_on`` says so. Edges join all
-    utterances of a dialogue within a modality, each with itself, and the modalities of an utterance; :func:`connect`
-    weighs them. Then, with ReLU after every :class:`GraphLayer` and :math:`\theta_l = \ln(\lambda / l + 1)`,
+    utterances of a dialogue within a modality, each with itself, and the modalities of an utterance. They weigh by the
+    angle between their nodes, and are normalised by degree:
 
-    .. math:: h_0 = \operatorname{ReLU}(W_0 x + b_0), \qquad h_l = \operatorname{ReLU}(z_l(h_{l-1}, h_0)), \qquad
+    .. math:: w_{ij} = 1 - \frac{1}{\pi} \arccos\left(0.99999\, \frac{x_i \cdot x_j}{\|x_i\| \|x_j\|}\right), \qquad
+        A_{ij} = \frac{w_{ij}}{\sqrt{\sum_k w_{ik} \sum_k w_{jk}}}
+
+    Then, with :math:`p = A h` in each layer and :math:`\theta_l = \ln(\lambda / l + 1)`,
+
+    .. math::
+        z_l(h, h_0) &= \theta_l W_l [p; h_0] + (1 - \theta_l) \left((1 - \alpha) p + \alpha h_0\right) \\
+        h_0 &= \operatorname{ReLU}(W_0 x + b_0), \qquad h_l = \operatorname{ReLU}(z_l(h_{l-1}, h_0)), \qquad
         y_m = [x_m; h_{L,m}]
 
     Reads each modality's own stream, all of one width D, any number of modalities. Returns :math:`y_m`,
