@@ -82,6 +82,9 @@ def extract_modality(order: Order, means: Means, observer: Observer) -> tuple[Ma
     told = _provenance(extractor, means)
     with _work_folder(order, extractor, told, bundle) as work:
         found = survey(extractor, bundle, order.media)
+        if extractor.fits and not (work / FITTED).is_file():
+            # Written before the first result, it was removed before the last: by a kill while the folder was.
+            (work / "journal").unlink(missing_ok=True)
         with Journal(work / "journal") as journal:
             computed = compute(
                 found,

@@ -107,6 +107,21 @@ def test_after_an_interruption_only_the_rest_is_computed_and_the_bytes_are_the_s
     assert content(path) == content(whole)
 
 
+def test_results_whose_fit_is_gone_are_computed_again(tmp_path):
+    """As after a kill while the work folder was removed, whose files go in whatever order the file system has."""
+    whole, path = texts_of(tmp_path / "whole").path, texts_of(tmp_path / "b").path
+    run(order(tmp_path, "centred", whole))
+    expected = calls(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(order(tmp_path, "centred", path), Watcher(stop_after=4))
+    assert calls(tmp_path) == expected
+    (fitted,) = (path / ".extracting").rglob("fitted.safetensors")
+    fitted.unlink()
+    run(order(tmp_path, "centred", path))
+    assert calls(tmp_path) == expected
+    assert content(path) == content(whole)
+
+
 def test_an_interruption_every_block(tmp_path):
     whole, path = many(tmp_path / "whole", 30).path, many(tmp_path / "b", 30).path
     run(order(tmp_path, "letters", whole))
