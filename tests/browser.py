@@ -22,9 +22,11 @@ class Browser:
         self.console: list[str] = []
         self.requests: list[str] = []
         self._number = 0
+        self._loaded: set[str] = set()
         to_it, self._write = os.pipe()
         self._read, from_it = os.pipe()
         arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        arguments += ["--disable-dev-shm-usage"]  # in a container that is smaller than a page may need
         command = shlex.join([program, *arguments, "--remote-debugging-pipe", "about:blank"])
         self._process = subprocess.Popen(
             ["bash", "-c", f"exec {command} 3<&{to_it} 4>&{from_it}"],
@@ -40,6 +42,7 @@ class Browser:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Page.setLifecycleEventsEnabled", enabled=True)
 
     def open(self, path: Path, width: int, dark: bool = False) -> None:
         """Show a file at a width, in the light or the dark theme, and wait until it is loaded."""
@@ -48,9 +51,10 @@ class Browser:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[theme])
-        self.send("Page.navigate", url=path.resolve().as_uri())
-        while self._next().get("method") != "Page.loadEventFired":
-            pass
+        # Of this page: the end of the empty one's loading may still be under way.
+        loader = self.send("Page.navigate", url=path.resolve().as_uri())["loaderId"]
+        while loader not in self._loaded:
+            self._next()
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
@@ -102,6 +106,8 @@ class Browser:
         match found.get("method"):
             case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Log.entryAdded":
                 self.console.append(json.dumps(found["params"]))
+            case "Page.lifecycleEvent" if found["params"]["name"] == "load":
+                self._loaded.add(found["params"]["loaderId"])
             case "Network.requestWillBeSent":
                 self.requests.append(found["params"]["request"]["url"])
         return found

@@ -20,10 +20,33 @@ from ercframe.registry import Origin
 ROOT = Path(__file__).parents[1]
 
 
+# The same examples each time, however long they take; `pytest --hypothesis-profile anew` looks for others.
+hypothesis.settings.register_profile(
+    "ercframe",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile("anew", deadline=None, derandomize=False, max_examples=2000)
+hypothesis.settings.load_profile("ercframe")
+
+OF_TERMINALS = (
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "PY_COLORS",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "GITHUB_ACTIONS",
+    "TTY_COMPATIBLE",
+)
+"""Variables by which commands are told to print otherwise."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Let no test depend on how busy the machine is."""
-    hypothesis.settings.register_profile("ercframe", deadline=None)
-    hypothesis.settings.load_profile("ercframe")
+    """Let no test depend on how the tests were started."""
+    os.environ["COLUMNS"] = "80"
+    for name in OF_TERMINALS:
+        os.environ.pop(name, None)
     # Whoever starts the tests in the background makes them deaf to Ctrl-C, which some of them send themselves.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" in os.environ:

@@ -131,7 +131,7 @@ def matmul_rate(precision: Precision, device: torch.device, seconds: float = 0.3
     best, end = float("inf"), time.perf_counter() + seconds
     products = 200 if device.type == "cuda" else 4  # a wait for a GPU takes as long as several products
     with precision.matmuls():
-        while time.perf_counter() < end:
+        while best == float("inf") or time.perf_counter() < end:
             start = _now(device)
             for _ in range(products):
                 x @ w.T

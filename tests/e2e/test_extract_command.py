@@ -34,7 +34,7 @@ def start(folder, *arguments):
 
 def finish(process):
     """Exit code, standard output and standard error."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
@@ -125,6 +125,15 @@ def test_arguments_in_the_wrong_order(tmp_path, capsys):
     )
 
 
+def pause_after(folder, count):
+    """Let extractors wait once they have done so much, until :func:`go_on`: what is to be stopped must not be over."""
+    (folder / "pause").write_text(str(count))
+
+
+def go_on(folder):
+    (folder / "pause").unlink()
+
+
 @pytest.mark.slow
 def test_killed_at_any_time_it_goes_on_and_writes_the_same_bytes(tmp_path):
     """Killed, with all it had started, at random moments; each kill costs at most the batch that was in work."""
@@ -134,17 +143,19 @@ def test_killed_at_any_time_it_goes_on_and_writes_the_same_bytes(tmp_path):
     assert finish(start(tmp_path, "letters", str(whole), slowly))[0] == 0
     expected = calls(tmp_path)
     chance, done, kills = random.Random(0), [], 0
-    while True:
+    while len(expected) - len(set(done)) > (stop := chance.randint(1, 9)) + 1:
+        pause_after(tmp_path, stop + 1)
         process = start(tmp_path, "letters", str(path), slowly)
-        if wait_for_calls(tmp_path, chance.randint(1, 9), process):
-            time.sleep(chance.uniform(0, 0.05))
-            os.killpg(process.pid, signal.SIGKILL)
-        code = finish(process)[0]
+        assert wait_for_calls(tmp_path, stop, process)
+        time.sleep(chance.uniform(0, 0.05))
+        os.killpg(process.pid, signal.SIGKILL)
+        assert finish(process)[0] == -signal.SIGKILL
         done += calls(tmp_path)
-        assert Bundle(path).manifest.modalities.keys() == ({"text"} if code == 0 else set())
-        if code == 0:
-            break
+        assert Bundle(path).manifest.modalities.keys() == set()
         kills += 1
+    go_on(tmp_path)
+    assert finish(start(tmp_path, "letters", str(path), slowly))[0] == 0
+    done += calls(tmp_path)
     assert kills >= 3
     assert sorted(set(done)) == sorted(expected)
     assert len(done) <= len(expected) + kills
@@ -155,20 +166,22 @@ def test_killed_at_any_time_it_goes_on_and_writes_the_same_bytes(tmp_path):
 def test_killed_with_several_processes_at_most_one_file_each_is_read_again(tmp_path):
     """Only the process itself is killed: those it had started end without it."""
     plugin(tmp_path)
-    media, workers = tmp_path / "media", 2
+    media, workers, stop = tmp_path / "media", 2, 5
     whole, path = many(tmp_path / "whole", 20, media).path, many(tmp_path / "b", 20, media).path
     arguments = ("seconds=0.1", "--media", str(media), "--workers", str(workers))
     assert finish(start(tmp_path, "bytes", str(whole), *arguments))[0] == 0
     expected, done, kills = calls(tmp_path), [], 0
-    while True:
+    while len(expected) - len(set(done)) > stop + workers:
+        pause_after(tmp_path, stop)
         process = start(tmp_path, "bytes", str(path), *arguments)
-        if wait_for_calls(tmp_path, 8, process):
-            process.kill()
-        code = finish(process)[0]  # waits for everybody who holds its standard output
+        assert wait_for_calls(tmp_path, stop, process)
+        process.kill()
+        assert finish(process)[0] == -signal.SIGKILL  # waits for everybody who holds its standard output
         done += calls(tmp_path)
-        if code == 0:
-            break
         kills += 1
+    go_on(tmp_path)
+    assert finish(start(tmp_path, "bytes", str(path), *arguments))[0] == 0
+    done += calls(tmp_path)
     assert kills >= 2
     assert sorted(set(done)) == sorted(expected)
     assert len(done) <= len(expected) + kills * workers
@@ -179,15 +192,17 @@ def test_killed_with_several_processes_at_most_one_file_each_is_read_again(tmp_p
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     plugin(tmp_path)
     path = many(tmp_path / "b", 30).path
-    process = start(tmp_path, "letters", str(path), "seconds=0.2")
+    pause_after(tmp_path, 3)
+    process = start(tmp_path, "letters", str(path))
     assert wait_for_calls(tmp_path, 3, process)
     process.send_signal(signal.SIGINT)
+    go_on(tmp_path)
     code, out, err = finish(process)
     assert (code, out) == (130, "")
     kept = re.search(r"Interrupted: (\d+) of 30 utterances are kept; the same command goes on there\.\n$", err)
     assert kept
     assert int(kept[1]) >= 4
-    code, _, err = finish(start(tmp_path, "letters", str(path), "seconds=0.2"))
+    code, _, err = finish(start(tmp_path, "letters", str(path)))
     assert code == 0
     assert f"text: going on after {kept[1]} of 30 utterances" in err
 
@@ -196,10 +211,11 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
 def test_a_second_process_is_refused(tmp_path):
     plugin(tmp_path)
     path = many(tmp_path / "b", 30).path
-    first = start(tmp_path, "letters", str(path), "seconds=5.0")
+    pause_after(tmp_path, 1)
+    first = start(tmp_path, "letters", str(path))
     try:
         assert wait_for_calls(tmp_path, 1, first)
-        code, _, err = finish(start(tmp_path, "letters", str(path), "seconds=5.0"))
+        code, _, err = finish(start(tmp_path, "letters", str(path)))
         assert code == 2
         assert err == f"another process is extracting 'text' of {path}; wait until it is done\n"
     finally:

@@ -13,6 +13,7 @@ from subprocess import PIPE
 import pytest
 import yaml
 from same_runs import require_same
+from slow_training import SlowTraining
 from test_resume import ENVIRONMENT, TINY, run_in
 
 from ercframe import InputError, recipes
@@ -22,7 +23,8 @@ from ercframe.execute import execute
 from ercframe.training.anomaly import AnomalyStep
 from ercframe.training.device import threads
 
-LONGER = ("trainer.epochs=60",)
+BATCHES = 3
+"""Batches of an epoch."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,12 @@ def recipe(tmp_path_factory) -> Path:
     trainer = TINY["trainer"] | {"checkpoint_seconds": 0}
     path.write_text(yaml.safe_dump(TINY | {"trainer": trainer, "protocol": {"seeds": [5, 3, 8]}}, sort_keys=False))
     return path
+
+
+@pytest.fixture
+def slow(tmp_path) -> SlowTraining:
+    """No seed ends before it is stopped."""
+    return SlowTraining(tmp_path, quick=BATCHES, before="{type: modality_dropout, rates: 0.5}, ")
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +60,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, errors = process.communicate(timeout=300)
+    out, errors = process.communicate(timeout=600)
     return process.returncode, out, errors
 
 
@@ -72,16 +80,17 @@ def workers(folder: Path) -> list[int]:
 def wait_until(holds, what: str) -> None:
     until = time.monotonic() + 300
     while not holds():
-        assert time.monotonic() < until, what
+        assert time.monotonic() < until, f"{what}, within five minutes"
         time.sleep(0.02)
 
 
 def started(launcher: subprocess.Popen[str], out: Path, seeds=(5, 3)) -> Path:
     """Wait until two seeds have an epoch behind them; the run folder."""
     logs = [f"seed-{seed}/metrics.jsonl" for seed in seeds]
-    wait_until(lambda: launcher.poll() is not None or any(out.rglob("recipe.yaml")), "there should be a run")
+    runs = "tiny/*/recipe.yaml"  # no deeper: states of the training come and go there
+    wait_until(lambda: launcher.poll() is not None or any(out.glob(runs)), "there should be a run")
     assert launcher.poll() is None, launcher.communicate()
-    folder = run_in(out)
+    (folder,) = (recipe.parent for recipe in out.glob(runs))
     wait_until(
         lambda: all((folder / log).is_file() and (folder / log).read_text() for log in logs), "there should be epochs"
     )
@@ -135,8 +144,8 @@ def test_from_python_it_is_refused_before_anything_is_written(recipe, tmp_path, 
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_named_and_the_run_goes_on_with_any_number_of_jobs(recipe, tmp_path):
-    launcher = start(recipe, *LONGER, "--jobs", 2, "--out", tmp_path / "two")
+def test_a_killed_process_is_named_and_the_run_goes_on_with_any_number_of_jobs(recipe, slow, tmp_path):
+    launcher = start(recipe, *slow.options, "--jobs", 2, "--out", tmp_path / "two")
     folder = started(launcher, tmp_path / "two")
     pids = workers(folder)
     assert len(pids) == 2
@@ -159,13 +168,14 @@ def test_a_killed_process_is_named_and_the_run_goes_on_with_any_number_of_jobs(r
     assert {"5", "3"} <= set(re.findall(r"seed (\d): goes on after ", shown))
     assert workers(folder) == []
 
+    slow.end()
     assert end(start(folder, "--resume"))[0] == 0
-    require_same(folder, alone(recipe, tmp_path / "one", *LONGER))
+    require_same(folder, alone(recipe, tmp_path / "one", *slow.options))
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_the_epochs_of_all_seeds_at_hand(recipe, tmp_path):
-    launcher = start(recipe, *LONGER, "--jobs", 2, "--out", tmp_path / "two")
+def test_ctrl_c_keeps_the_epochs_of_all_seeds_at_hand(recipe, slow, tmp_path):
+    launcher = start(recipe, *slow.options, "--jobs", 2, "--out", tmp_path / "two")
     folder = started(launcher, tmp_path / "two")
     launcher.send_signal(signal.SIGINT)
     code, shown, errors = end(launcher)
@@ -180,14 +190,15 @@ def test_ctrl_c_keeps_the_epochs_of_all_seeds_at_hand(recipe, tmp_path):
     assert "seed 5: saved after " in shown
     assert "seed 3: saved after " in shown
     assert workers(folder) == []
+    slow.end()
     assert end(start(folder, "--resume", "--jobs", 2))[0] == 0
-    require_same(folder, alone(recipe, tmp_path / "one", *LONGER))
+    require_same(folder, alone(recipe, tmp_path / "one", *slow.options))
 
 
 @pytest.mark.slow
-def test_processes_whose_parent_is_killed_save_and_end_and_keep_the_folder_until_then(recipe, tmp_path):
+def test_processes_whose_parent_is_killed_save_and_end_and_keep_the_folder_until_then(recipe, slow, tmp_path):
     never = "trainer.checkpoint_seconds=1000000"  # but when it is asked to stop
-    launcher = start(recipe, "trainer.epochs=1000", never, "--jobs", 2, "--out", tmp_path)
+    launcher = start(recipe, *slow.options, "trainer.epochs=1000", never, "--jobs", 2, "--out", tmp_path)
     folder = started(launcher, tmp_path)
     pids = workers(folder)
     for pid in pids:
@@ -204,11 +215,14 @@ def test_processes_whose_parent_is_killed_save_and_end_and_keep_the_folder_until
     saved = {seed: max((folder / f"seed-{seed}/checkpoints/resume").iterdir()) for seed in (5, 3)}
     assert all((state / "state.json").is_file() for state in saved.values())
     launcher = start(folder, "--resume", "--jobs", 2)
-    shown = "".join(launcher.stdout.readline() for _ in range(12))
+    going_on = set()
+    for line in launcher.stdout:
+        going_on |= set(re.findall(r"seed (\d): goes on after ", line))
+        if going_on == {"5", "3"}:
+            break
     launcher.terminate()
-    rest, errors = launcher.communicate(timeout=300)
-    assert launcher.returncode == 75, errors
-    assert {"5", "3"} == set(re.findall(r"seed (\d): goes on after ", shown + rest))
+    code, _, errors = end(launcher)
+    assert (code, going_on) == (75, {"5", "3"}), errors
 
 
 FAULTY = """
@@ -243,7 +257,7 @@ def ercframe_components():
 def test_the_error_of_a_plugin_in_one_seed_is_told_with_its_place(recipe, tmp_path):
     (tmp_path / "faulty.py").write_text(FAULTY)
     plugin = ("--plugin", tmp_path / "faulty.py", "transforms=[{type: faulty}]")
-    code, shown, errors = end(start(recipe, *LONGER, *plugin, "--jobs", 2, "--out", tmp_path))
+    code, shown, errors = end(start(recipe, *plugin, "--jobs", 2, "--out", tmp_path))
     assert code == 1
     told = errors[errors.index("seed 3: ") :]
     assert told.startswith("seed 3: the code that trains it failed\nTraceback (most recent call last):\n")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import yaml
 from gradients import CASES, RECIPE, TRAININGS, take, train_exactly
 from safetensors.torch import load_file
 from same_runs import require_same
+from slow_training import SlowTraining
 from torch import nn
 
 from ercframe import InputError, recipes
@@ -32,22 +32,9 @@ from ercframe.training.share import by_utterances, shares
 
 HERE = Path(__file__).parent
 RANKS, THREE = 2, 3
+SOON = 300
+"""Seconds in which a busy machine, too, ends what takes moments, and less than what would otherwise go on lasts."""
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "TORCH_CPP_LOG_LEVEL": "ERROR"}
-
-
-def start_ranks(*command: object) -> list[subprocess.Popen]:
-    """Start a program as every rank, as ``torchrun`` would."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    shared = ENVIRONMENT | {"WORLD_SIZE": str(RANKS), "LOCAL_WORLD_SIZE": str(RANKS)}
-    shared |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-    return [
-        subprocess.Popen(
-            [sys.executable, *map(str, command)], env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        )
-        for rank in range(RANKS)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +43,10 @@ def by_ranks(tmp_path_factory) -> tuple[Path, list[dict[str, torch.Tensor]]]:
     folder = tmp_path_factory.mktemp("ranks")
     recipe = folder / "tiny.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE))
-    for process in start_ranks(HERE / "gradients.py", recipe, folder):
-        assert process.wait(timeout=300) == 0
+    # It finds a port that is free, and keeps it.
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
+    command = [sys.executable, "-m", *launcher, str(HERE / "gradients.py"), str(recipe), str(folder)]
+    subprocess.run(command, env=ENVIRONMENT, timeout=600, check=True)
     return recipe, [load_file(folder / f"{rank}.safetensors") for rank in range(RANKS)]
 
 
@@ -188,6 +177,8 @@ RUN = RECIPE | {
     "trainer": {"epochs": 8, "batch_dialogues": 4, "optimizer": {"lr": 0.01}, "device": "cpu"},
     "protocol": {"seeds": 1},
 }
+BATCHES = 6
+"""Batches of an epoch."""
 STATEFUL = ("classifier.dropout=0.3", "trainer.checkpoint_seconds=0")
 """Random numbers that differ by rank, and a state that is saved after every batch."""
 
@@ -283,9 +274,8 @@ def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(recipe, tmp_path):
         "trainer.schedule.name=cosine",
         "trainer.accumulate=2",
     )
-    assert end(start(recipe, *changes, "--nproc", THREE, "--out", whole))[0] == 0
-
-    launcher = start(recipe, *changes, "--nproc", THREE, "--out", broken)
+    slow = SlowTraining(tmp_path, quick=2 * BATCHES, before="{type: modality_dropout, rates: 0.3}, ")
+    launcher = start(recipe, *changes, *slow.options, "--nproc", THREE, "--out", broken)
     wait_for_epoch(2, broken)
     others = [rank_of(launcher, rank) for rank in range(THREE)]
     os.kill(others[1], signal.SIGKILL)
@@ -300,16 +290,19 @@ def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(recipe, tmp_path):
     assert code == 2
     assert "must be as many as it began with, 3 (got 1); set them by --nproc, or in torchrun" in errors
 
+    slow.begin(quick=3 * BATCHES)
     launcher = start(folder, "--resume", "--nproc", THREE)
-    wait_for_epoch(5, broken)
+    wait_for_epoch(4, broken)
     launcher.send_signal(signal.SIGTERM)
     code, out, errors = end(launcher)
     assert code == 75
     assert "seed 0: saved after" in out
     assert errors == f"Stopped by SIGTERM.\nTo go on: ercframe run {folder} --resume --nproc 3\n"
 
+    slow.end()
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(THREE), "-m", "ercframe")
     assert end(start(folder, "--resume", python=torchrun))[0] == 0
+    assert end(start(recipe, *changes, *slow.options, "--nproc", THREE, "--out", whole))[0] == 0
     require_same(folder, run_in(whole))
 
 
@@ -375,13 +368,13 @@ def test_a_loss_that_is_not_finite_on_one_rank_is_told_once_with_the_whole_batch
 
 
 SLEEPY = """
-import os, time
+import os, signal, time
 from pathlib import Path
 from ercframe import Transform, hookimpl
 
 
 class Sleepy(Transform):
-    'Stays in a step for a minute once a file asks one rank to.'
+    'Stays in a step for ten minutes once a file asks one rank to, and tells of a signal that waits for the end of it.'
 
     name = "sleepy"
 
@@ -391,7 +384,10 @@ class Sleepy(Transform):
     def forward(self, batch, generator):
         if Path(os.environ["SLEEP"], os.environ["RANK"]).exists():
             Path(os.environ["SLEEP"], "asleep").touch()
-            time.sleep(60)
+            for _ in range(6000):
+                time.sleep(0.1)
+                if signal.getsignal(signal.SIGINT).__self__.waiting:
+                    Path(os.environ["SLEEP"], "asked").touch()
         return batch
 
 
@@ -411,11 +407,11 @@ def test_a_second_ctrl_c_to_one_rank_within_a_step_ends_all_soon(recipe, tmp_pat
     wait_for_epoch(2, tmp_path / "runs")
     pids = [rank_of(launcher, r) for r in range(RANKS)]
     (tmp_path / str(rank)).touch()
-    wait_for(lambda: (tmp_path / "asleep").exists())
-    for _ in range(2):
-        time.sleep(0.5)
-        os.kill(pids[rank], signal.SIGINT)
-    out, errors = launcher.communicate(timeout=45)
+    wait_for((tmp_path / "asleep").exists)
+    os.kill(pids[rank], signal.SIGINT)
+    wait_for((tmp_path / "asked").exists)  # two that come at once are one
+    os.kill(pids[rank], signal.SIGINT)
+    out, errors = launcher.communicate(timeout=SOON)
     assert launcher.returncode == 130
     assert not any(map(is_running, pids))
     assert "Traceback" not in errors
@@ -440,7 +436,7 @@ def test_an_impatient_ctrl_c_to_the_launcher_ends_all_soon(recipe, tmp_path, tim
     for _ in range(times):
         launcher.send_signal(signal.SIGINT)
         time.sleep(0.1)
-    _, errors = launcher.communicate(timeout=45)
+    _, errors = launcher.communicate(timeout=SOON)
     assert launcher.returncode == 130
     assert "Traceback" not in errors
     wait_for(lambda: not any(map(is_running, pids)))
@@ -452,9 +448,9 @@ def test_workers_save_and_end_when_their_launcher_is_killed(recipe, tmp_path):
     wait_for_epoch(2, tmp_path)
     pids = [rank_of(launcher, r) for r in range(RANKS)]
     launcher.kill()
-    wait_for(lambda: not any(map(is_running, pids)), seconds=20)
+    wait_for(lambda: not any(map(is_running, pids)))
     assert json.loads((run_in(tmp_path) / "summary.json").read_text())["status"] == "preempted"
-    assert "saved after" in launcher.communicate(timeout=10)[0]
+    assert "saved after" in launcher.communicate(timeout=SOON)[0]
 
 
 @pytest.mark.slow
@@ -467,7 +463,7 @@ def test_a_worker_that_waits_for_a_lost_one_is_ended_without_its_launcher(tmp_pa
     launcher.kill()
     launcher.wait()
     pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not is_running(pid), seconds=20)
+    wait_for(lambda: not is_running(pid))
 
 
 @pytest.mark.slow
@@ -492,12 +488,12 @@ launcher_watch.end_with_launcher()
 pid = Path(__file__).with_name("pid")
 pid.with_suffix(".part").write_text(str(os.getpid()))
 pid.with_suffix(".part").rename(pid)
-time.sleep(60)
+time.sleep(600)
 """
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
+def wait_for(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + SOON
     while not true():
         assert time.monotonic() < until, "it should have happened by now"
         time.sleep(0.05)

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from same_runs import contents, require_same
+from slow_training import SlowTraining
 from small_corpus import bundle, edited
 
 from ercframe import seed_run, snapshots
@@ -106,27 +107,53 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_a_run_that_was_killed_ends_as_if_it_had_not_been_with_each_option(recipe, tmp_path, option):
-    """Killed by itself after the fourth step, in a process of its own; resumed in this one."""
-    arguments = [str(recipe), *OPTIONS[option], "protocol.seeds=1"]
+KILLED = """
+import json, os, signal, sys
+from ercframe import seed_run
+from ercframe.cli.app import run_app
+
+saves, save = [], seed_run.SeedRun.save
+
+
+def save_and_die(self):
+    save(self)
+    saves.append(1)
+    if len(saves) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+os.fsync = lambda handle: None
+seed_run.SeedRun.save = save_and_die
+for arguments in json.load(sys.stdin):
     child = os.fork()
     if child == 0:
-        saves = []
-        save = seed_run.SeedRun.save
-
-        def save_and_die(self):
-            save(self)
-            saves.append(1)
-            if len(saves) == 4:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        seed_run.SeedRun.save = save_and_die
-        os._exit(run_app(["run", *arguments, "--out", str(tmp_path / "killed")]))
+        os._exit(run_app(arguments))
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert run_app(["run", str(run_in(tmp_path / "killed")), "--resume"]) == 0
-    assert run_app(["run", *arguments, "--out", str(tmp_path / "whole")]) == 0
-    require_same(run_in(tmp_path / "killed"), run_in(tmp_path / "whole"))
+"""
+
+
+@pytest.fixture(scope="module")
+def killed(recipe, tmp_path_factory) -> dict[str, Path]:
+    """A run with each of the options that killed itself after its fourth step.
+
+    Forked from a process that has not computed yet: from this one threads of PyTorch would be missing in it.
+    """
+    folders = {option: tmp_path_factory.mktemp(option) for option in OPTIONS}
+    runs = [["run", str(recipe), *with_option(option), "--out", str(out)] for option, out in folders.items()]
+    subprocess.run([sys.executable, "-c", KILLED], input=json.dumps(runs), text=True, env=ENVIRONMENT, check=True)
+    return folders
+
+
+def with_option(option: str) -> list[str]:
+    return [*OPTIONS[option], "protocol.seeds=1"]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been_with_each_option(recipe, killed, tmp_path, option):
+    folder = run_in(killed[option])
+    assert run_app(["run", str(folder), "--resume"]) == 0
+    assert run_app(["run", str(recipe), *with_option(option), "--out", str(tmp_path)]) == 0
+    require_same(folder, run_in(tmp_path))
 
 
 @pytest.mark.slow
@@ -136,29 +163,23 @@ def test_fifty_deaths_at_random_moments(recipe, undisturbed, tmp_path):
     assert {"save_file", "write_text"} & set(died)  # half a file
 
 
-LONGER = ["trainer.epochs=60", "protocol.seeds=1", "trainer.checkpoint_seconds=3600"]  # no save but at the signal
-
-
-@pytest.fixture(scope="module")
-def undisturbed_longer(recipe, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("longer")
-    assert run_app(["run", str(recipe), *LONGER, "--out", str(out)]) == 0
-    return run_in(out)
+RARELY = ["protocol.seeds=1", "trainer.checkpoint_seconds=3600"]  # no save but at the signal
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
-def test_a_signal_stops_between_two_batches_and_says_how_to_go_on(
-    recipe, undisturbed_longer, tmp_path, capsys, number, code
-):
+def test_a_signal_stops_between_two_batches_and_says_how_to_go_on(recipe, tmp_path, capsys, number, code):
+    slow = SlowTraining(tmp_path, quick=6, before="{type: modality_dropout, rates: 0.5}, ")  # two epochs
+    arguments = (recipe, *slow.options, "trainer.epochs=30", *RARELY)
     with subprocess.Popen(
-        command(recipe, *LONGER, "--out", tmp_path), stdout=PIPE, stderr=PIPE, text=True, env=ENVIRONMENT
+        command(*arguments, "--out", tmp_path / "stopped"), stdout=PIPE, stderr=PIPE, text=True, env=ENVIRONMENT
     ) as run:
         for line in run.stdout:
             if "epoch   2" in line:
                 break
         run.send_signal(number)
-        shown, error = run.communicate(timeout=60)
-    folder = run_in(tmp_path)
+        shown, error = run.communicate(timeout=300)
+    slow.end()
+    folder = run_in(tmp_path / "stopped")
     assert run.returncode == code, error
     assert f"To go on: ercframe run {folder} --resume" in error
     assert "Traceback" not in error
@@ -167,7 +188,8 @@ def test_a_signal_stops_between_two_batches_and_says_how_to_go_on(
     code, shown, _ = resumed(folder, capsys)
     assert code == 0
     assert "seed 0: goes on after " in shown
-    require_same(folder, undisturbed_longer)
+    assert run_app(["run", *map(str, arguments), "--out", str(tmp_path / "whole")]) == 0
+    require_same(folder, run_in(tmp_path / "whole"))
 
 
 @pytest.fixture

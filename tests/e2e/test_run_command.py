@@ -150,7 +150,7 @@ def test_ctrl_c_leaves_a_usable_run(here):
                 break
         time.sleep(0.05)
         run.send_signal(signal.SIGINT)
-        shown, error = run.communicate(timeout=60)
+        shown, error = run.communicate(timeout=300)
     assert run.returncode == 130
     assert "Traceback" not in error
     assert "Interrupted" in error

@@ -12,6 +12,7 @@ from subprocess import PIPE
 import pytest
 import yaml
 from same_runs import require_same
+from slow_training import SlowTraining
 
 from ercframe.runs import RunFolder
 from ercframe.sweep.folder import run_status
@@ -28,31 +29,7 @@ TINY = {
     "ablations": {"text": {"modalities": ["text"]}, "plain": {"fusion.type": "concat"}},
 }
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-SLOW = """
-import time
-from pathlib import Path
-from ercframe import Transform, hookimpl
-
-
-class Slow(Transform):
-    'Takes its time with each batch for as long as there is a file named slow.'
-
-    name = "slow"
-
-    def __init__(self, config, dataset):
-        pass
-
-    def forward(self, batch, generator):
-        if Path("slow").exists():
-            time.sleep(0.1)
-        return batch
-
-
-@hookimpl
-def ercframe_components():
-    return [Slow]
-"""
-LONG = ["trainer.epochs=100", "transforms=[{type: slow}]", "--seeds", "1", "--plugin", "slow.py"]
+LONG = ["trainer.epochs=30", "--seeds", "1"]
 FOLDER = Path("runs/tiny-sweep")
 
 
@@ -83,15 +60,13 @@ def until(condition, seconds=300):
         if found := condition():
             return found
         time.sleep(0.05)
-    raise AssertionError("waited in vain")
+    raise AssertionError(f"waited in vain; there is {sorted(map(str, FOLDER.glob('*/*/*')))}")
 
 
 @pytest.fixture
-def slow():
-    """Trains slowly, so that no trial ends before another is seen at work; until it is called."""
-    Path("slow.py").write_text(SLOW)
-    Path("slow").touch()
-    return Path("slow").unlink
+def slow(tmp_path):
+    """Trials of which none ends before another is seen at work: slow after their fourth epoch."""
+    return SlowTraining(tmp_path, quick=12)
 
 
 def trials(folder=FOLDER):
@@ -100,7 +75,8 @@ def trials(folder=FOLDER):
 
 def trained_some_epochs():
     """Run folders of trials that are in the midst of training, when there are two."""
-    logs = [path for path in FOLDER.rglob("seed-0/metrics.jsonl") if len(path.read_text().splitlines()) > 3]
+    # Not all folders below are looked into: states of the training come and go there.
+    logs = [path for path in FOLDER.glob("*/*/seed-0/metrics.jsonl") if len(path.read_text().splitlines()) > 3]
     return len(logs) == 2 and [log.parents[1] for log in logs]
 
 
@@ -110,19 +86,21 @@ def process_of(run):
 
 def is_there(process):
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
         return False
-    return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def below(process):
     """Command lines of all processes that a process started, and those started, by their number."""
-    found = {}
-    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-        command_line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        found |= {int(child): command_line, **below(int(child))}
-    return found
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        found = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    except OSError:  # one has just ended
+        return below(process) if is_there(process) else {}
+    return {child: words.replace(b"\0", b" ").decode() for child, words in found.items()} | {
+        further: words for child in found for further, words in below(child).items()
+    }
 
 
 def run_alone(recipe, out):
@@ -151,14 +129,14 @@ def test_a_sweep_is_ordinary_runs_and_resume_of_a_finished_one_trains_nothing():
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGKILL, -9)])
 def test_when_the_driver_is_stopped_its_trials_save_and_the_same_command_goes_on_bit_for_bit(slow, number, code):
-    with begun("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
+    with begun("tiny.yaml", *LONG, *slow.options, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
         runs = until(trained_some_epochs)
         workers = [process_of(run) for run in runs]
         driver.send_signal(number)
         driver.communicate(timeout=300)
-    slow()
     assert driver.returncode == code
     until(lambda: not any(map(is_there, workers)))
+    slow.end()
     assert [json.loads((run / "summary.json").read_text())["status"] for run in runs] == ["preempted"] * 2
     if number != signal.SIGKILL:
         assert {entry["status"] for entry in trials().values()} == {"interrupted"}
@@ -173,16 +151,16 @@ def test_when_the_driver_is_stopped_its_trials_save_and_the_same_command_goes_on
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_stops_no_other_and_goes_on_with_the_same_command(slow):
-    with begun("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
+    with begun("tiny.yaml", *LONG, *slow.options, "--grid", "fusion.type=concat,gated", "--jobs", 2) as driver:
         runs = until(trained_some_epochs)
         killed = runs[0]
         os.kill(process_of(killed), signal.SIGKILL)
-        slow()
+        slow.end()
         shown, error = driver.communicate(timeout=600)
     assert driver.returncode == 1, error
     assert "killed by SIGKILL" in shown
     assert sorted(entry["status"] for entry in trials().values()) == ["finished", "interrupted"]
-    code, _, error = sweep("tiny.yaml", *LONG, "--grid", "fusion.type=concat,gated")
+    code, _, error = sweep("tiny.yaml", *LONG, *slow.options, "--grid", "fusion.type=concat,gated")
     assert code == 0, error
     assert str(killed.relative_to(FOLDER)) in [entry["folder"] for entry in trials().values()]
 
@@ -264,7 +242,7 @@ def test_a_bad_trial_on_a_real_ray_is_pruned():
 def test_on_a_real_ray_the_results_are_those_of_this_machine():
     axes = ["tiny.yaml", "--grid", "fusion.type=concat,gated"]
     with begun(*axes, "--engine", "ray", "--name", "on-ray") as driver:
-        until(lambda: list(Path("runs/on-ray").rglob("seed-0")))
+        until(lambda: list(Path("runs/on-ray").glob("*/*/seed-0")))
         started = below(driver.pid)
         _, error = driver.communicate(timeout=900)
     assert driver.returncode == 0, error

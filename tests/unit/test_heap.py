@@ -10,10 +10,12 @@ import pytest
 from ercframe.training.heap import keep_freed_memory
 
 PAGES = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from ercframe.training.heap import keep_freed_memory
 
+PR_SET_THP_DISABLE = 41  # else, where the system says so, one fault brings two megabytes
+ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
 if sys.argv[1] == "kept":
     keep_freed_memory()
 torch.empty(2**20).fill_(1)  # whatever is set up once

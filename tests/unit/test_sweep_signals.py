@@ -88,7 +88,7 @@ def test_a_second_interrupt_between_an_end_and_its_record_stops_the_others(owner
     whole = getattr(owner, name)
 
     def start(task, environment):
-        code = f"raise SystemExit({OF_ITS_OWN})" if task.name == "ends" else "import time; time.sleep(60)"
+        code = f"raise SystemExit({OF_ITS_OWN})" if task.name == "ends" else "import time; time.sleep(600)"
         processes[task.name] = subprocess.Popen([sys.executable, "-S", "-E", "-c", code], stdin=subprocess.PIPE)
         return processes[task.name]
 

@@ -200,7 +200,7 @@ class TestWandB:
                 summary[item.key or "/".join(item.nested_key)] = item.value_json
         return header, history, summary
 
-    def all_records(self, file, kind, seconds=60):
+    def all_records(self, file, kind, seconds=300):
         """A file's records to the last, which tells how the run ended; W&B's own process may write it a bit later."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
