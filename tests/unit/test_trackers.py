@@ -28,6 +28,7 @@ def here(tmp_path, monkeypatch):
     """A folder, and an environment with secrets that must not get out."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
+    monkeypatch.setenv("WANDB__SERVICE_WAIT", "300")  # seconds for its process to start, however busy the machine is
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     yield tmp_path
