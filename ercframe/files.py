@@ -17,8 +17,12 @@ PART = ".part"
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary sibling, then put it in the place of ``path`` in one step.
 
-    Whatever stops the process, ``path`` holds either what it held before or all of what was written.
+    Whatever stops the process, ``path`` holds either what it held before or all of what was written. A device or a
+    pipe, such as ``/dev/stdout``, is written to instead: nothing could take its place.
     """
+    if path.is_char_device() or path.is_fifo():
+        _pass_on(path, write)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     os.close(handle)
@@ -31,6 +35,15 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _pass_on(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file, and copy it to a device or a pipe."""
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / "content"
+        write(temporary)
+        with temporary.open("rb") as content, path.open("wb") as target:
+            shutil.copyfileobj(content, target)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -243,4 +243,6 @@ def _why_not(path: Path) -> str:
         return "it is a file" if path.exists() else "there is no such folder"
     if runs := sorted(inner.parent for inner in path.glob("*/recipe.yaml")):
         return f"got a folder of runs; name one of them, such as {runs[-1]}"
+    if recipes := sorted(inner.parent.parent for inner in path.glob("*/*/recipe.yaml")):
+        return f"got a folder of recipes' folders; name one of them, such as {recipes[-1]}"
     return "it has no recipe.yaml; a run that was stopped before that was written has trained nothing: begin it again"

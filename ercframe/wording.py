@@ -1,5 +1,6 @@
-"""How messages are worded: counts, and lines that fit a terminal."""
+"""How messages are worded: counts, lines that fit a terminal, and nothing that steers it."""
 
+import re
 import textwrap
 
 WIDTH = 80
@@ -11,6 +12,18 @@ GLUE = "\N{NO-BREAK SPACE}"
 def counted(number: int, noun: str, plural: str = "") -> str:
     """``"1 row"``, ``"2 rows"``, ``"1,234 rows"``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control codes but tab and line feed, and those that turn the direction of writing for what follows."""
+
+
+def harmless(text: str) -> str:
+    """Foreign text for a terminal: codes that would move its cursor, colour it or turn the line round are written out.
+
+    Words of any script, and emoji, stay as they are.
+    """
+    return _STEERING.sub(lambda code: repr(code[0])[1:-1], text)
 
 
 def hanging(label: str, text: str) -> list[str]:

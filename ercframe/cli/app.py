@@ -33,6 +33,7 @@ from ercframe.cli import (
 from ercframe.errors import InputError, RunError
 from ercframe.ranks import PeerLostError
 from ercframe.signals import INTERRUPTED, PREEMPTED, Terminated
+from ercframe.wording import harmless
 
 PATIENCE = 3
 """Seconds that a process waits for its launcher to end it after another one was lost."""
@@ -141,5 +142,5 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _complain(text: str, code: int) -> int:
     """Print an error as plain text, never wrapped or coloured into something that cannot be copied."""
     if sys.stderr is not None:  # None where the caller closed it; the exit code still tells
-        sys.stderr.write(text.rstrip() + "\n")
+        sys.stderr.write(harmless(text.rstrip()) + "\n")
     return code

@@ -16,7 +16,7 @@ from ercframe.data.findings import LEVELS, Finding, by_gravity
 from ercframe.data.manifest import Manifest, Modality, Noticed
 from ercframe.data.reader import Bundle
 from ercframe.data.records import SPLITS
-from ercframe.wording import counted
+from ercframe.wording import counted, harmless
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _PLACES = 3  # shown of a finding
@@ -27,12 +27,12 @@ def print_findings(findings: Iterable[Finding], *, every_place: bool = False, su
     """A few lines for each finding, the gravest first; then how many there are, if ``summary`` names their object."""
     console, found = Console(highlight=False), by_gravity(findings)
     for finding in found:
-        line = Text.assemble((f"{finding.level:<7}", STYLES[finding.level]), "  ", finding.message)
+        line = Text.assemble((f"{finding.level:<7}", STYLES[finding.level]), "  ", harmless(finding.message))
         console.print(line, soft_wrap=True)
         if finding.places:
             shown = finding.places if every_place else finding.places[:_PLACES]
             rest = f" and {len(finding.places) - len(shown):,} more" if len(shown) < len(finding.places) else ""
-            console.print(Text(f"         {', '.join(map(str, shown))}{rest}", style="dim"), soft_wrap=True)
+            console.print(Text(f"         {harmless(', '.join(map(str, shown)))}{rest}", style="dim"), soft_wrap=True)
     if summary:
         levels = Counter(finding.level for finding in found)
         counts = ", ".join(counted(levels[level], level) for level in LEVELS)
@@ -73,7 +73,8 @@ def _facts(manifest: Manifest) -> Table:
     grid.add_row("licence", manifest.licence or "not stated")
     grid.add_row("made by", f"importer {made_by.importer} of ercframe {made_by.ercframe}, from {sources}")
     if speakers.ids == "corpus":
-        grid.add_row("speakers", f"{counted(speakers.count, 'id')}: {', '.join(speakers.names)} ({speakers.are})")
+        names = harmless(", ".join(speakers.names))
+        grid.add_row("speakers", Text(f"{counted(speakers.count, 'id')}: {names} ({speakers.are})"))
     else:
         grid.add_row("speakers", f"{counted(speakers.count, 'id')}, in order of appearance in each dialogue")
     if manifest.label_map:

@@ -5,7 +5,28 @@ from typing import Annotated
 
 import typer
 
-RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+def newest_run(path: Path) -> Path:
+    """The run folder that a path means: of a recipe's folder, its newest finished run, which is then told.
+
+    Whatever else it is, the command that opens it says.
+    """
+    from ercframe.comparison.newest import run_folder
+    from ercframe.errors import InputError
+
+    try:
+        found = run_folder(path)
+    except InputError:
+        return path
+    if found != path:
+        typer.echo(f"{path}: {found.name}", err=True)
+    return found
+
+
+RunFolderArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run folder, or a recipe's folder: its newest run.", callback=newest_run),
+]
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of an installed recipe.")]
 SeedOfWeights = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Which seed's weights; the best on dev.")

@@ -20,7 +20,7 @@ from ercframe.errors import InputError
 from ercframe.prediction.live import LivePredictor
 from ercframe.prediction.predictor import Member, Predictor
 from ercframe.prediction.results import Prediction
-from ercframe.wording import counted
+from ercframe.wording import counted, harmless
 
 STDIN = "standard input"
 _SHOWN = 5
@@ -69,13 +69,13 @@ def print_tables(predictor: Predictor, found: Sequence[Sequence[Prediction]]) ->
     for predictions in found:
         console.print(_table(predictor, predictions))
         for line in _lacks(predictions):
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(harmless(line), markup=False, soft_wrap=True)
 
 
 def _table(predictor: Predictor, predictions: Sequence[Prediction]) -> Table:
     weighted = [name for name in predictor.info.modalities if name in predictions[0].modality_weights]
     table = Table(
-        title=Text(predictions[0].dialogue),
+        title=Text(harmless(predictions[0].dialogue)),
         caption="In percent, with the second most probable emotion"
         + (" and the weights of modalities." * bool(weighted)),
         title_justify="left",
@@ -91,7 +91,7 @@ def _table(predictor: Predictor, predictions: Sequence[Prediction]) -> Table:
     for name in weighted:
         table.add_column(name, justify="right", no_wrap=True)
     for prediction in predictions:
-        table.add_row(*(Text(cell) for cell in _cells(prediction, weighted)))
+        table.add_row(*(Text(harmless(cell)) for cell in _cells(prediction, weighted)))
     return table
 
 

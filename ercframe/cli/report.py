@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ercframe.cli.options import newest_run
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -14,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder, or several.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="A run folder, or several; of a recipe's folder its newest run."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -42,6 +47,7 @@ def report(
 
     if maps not in WAYS:
         raise InputError(f"--maps must be {' or '.join(WAYS)} (got '{maps}')")
+    runs = [newest_run(run) for run in runs]
     page = read_page(runs, Choices(maps, tuple(dialogue or ())))
     path = out or (runs[0] / "report.html" if len(runs) == 1 else Path("comparison.html"))
     write_text(path, html(page))

@@ -30,12 +30,13 @@ class Conversation:
     lines: tuple[int, ...] = ()
 
 
-def read_conversations(path: Path) -> tuple[Conversation, ...]:
+def read_conversations(path: str | Path) -> tuple[Conversation, ...]:
     """Read a file of utterances, dialogues in order of first appearance.
 
     Raises:
         InputError: there is no such file, or something in it cannot be right; lists the problems with their lines.
     """
+    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} must be a file with an utterance a line (got a folder)")
     try:
@@ -118,6 +119,10 @@ class _Reader:
             self.problems += problems
             if turn:
                 self._add(turn, number)
+        none_is_json = all(problem.message.startswith("must be JSON") for problem in self.problems)
+        if none_is_json and not self._drafts and len(self.problems) > 1:  # every line of a CSV would say the same
+            rule = 'must hold JSON, an utterance a line, such as {"speaker": "Ann", "text": "Hello."}'
+            self.problems = [Problem("", "", f"{rule} (got no line that is JSON)")]
         if not self._drafts and not self.problems:
             self.problems.append(Problem("", "", "must hold at least one utterance (got none)"))
 

@@ -42,8 +42,9 @@ class NpzFile:
         InputError: there is no such file, or it is no ``.npz`` file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.problems = path, list[Problem]()
+    def __init__(self, path: str | Path) -> None:
+        self.path = path = Path(path)
+        self.problems = list[Problem]()
         if path.is_dir():
             raise InputError(f"{path} must be an .npz file (got a folder)")
         if not path.is_file():
@@ -79,7 +80,7 @@ class NpzFile:
         try:
             return self._load(name)
         except ValueError:
-            got = "pickled Python objects, which are never loaded"
+            got = "pickled Python objects, which are never loaded; .astype(str) makes text of them before saving"
             self.note(what, f"'{name}' must hold numbers or strings (got {got})")
         except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             self.note(what, f"'{name}' cannot be read: {error}")
@@ -107,6 +108,13 @@ class NpzFile:
             self.note(what or name, f"'{name}' must hold whole numbers (got {array.dtype})")
             return None
         return [int(value) for value in array.tolist()]
+
+    def integers_or_text(self, name: str, what: str = "") -> list[int] | list[str] | None:
+        """A column of whole numbers or of text, N of either."""
+        array = self.column(name, what)
+        if array is None:
+            return None
+        return self.strings(name, what) if array.dtype.kind in "US" else self.integers(name, what)
 
     def numbers(self, name: str, what: str = "") -> list[float] | None:
         """A column of numbers, N of them, in double precision."""

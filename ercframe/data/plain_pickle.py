@@ -35,7 +35,7 @@ _REFUSED = {
 _DAMAGE = (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error, OverflowError)
 
 
-def read_pickle(path: Path) -> Any:
+def read_pickle(path: str | Path) -> Any:
     """The data of a pickle of any protocol, text of Python 2 as latin-1: numbers, text, containers, NumPy arrays.
 
     Arrays are read-only; ordered dicts and those with defaults become dicts. What was not finished when it was used
@@ -44,6 +44,7 @@ def read_pickle(path: Path) -> Any:
     Raises:
         InputError: there is no such file, it is no complete pickle, or it holds anything else. Nothing was run.
     """
+    path = Path(path)
     rule = f"{path} must be a pickle of plain data"
     try:
         with path.open("rb") as file:

@@ -93,6 +93,7 @@ def open_sources(
             problems,
             "To do without a modality: --drop NAME; the model was trained with it, so results may suffer.\n"
             "Where a model is in another place now: --set NAME.SETTING=VALUE.\n"
+            "To give raw features yourself: load_predictor(RUN, given=[NAME, …]) of ercframe, in Python.\n"
             "Or train on features that an extractor computes: ercframe list extractor.",
         )
     return sources

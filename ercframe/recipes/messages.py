@@ -40,18 +40,19 @@ _REQUIREMENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def explain(errors: Iterable[ErrorDetails], node: Node, known: Iterable[str]) -> str:
+def explain(errors: Iterable[ErrorDetails], node: Node, known: Iterable[str], deeper: str = "") -> str:
     """One sentence for everything pydantic found at one place: several where a value may be of several types.
 
     Args:
         errors: the findings, at least one.
         node: the value they are about.
         known: keys that could stand there, for a key that is unknown.
+        deeper: the dotted key of a setting of that name further in.
     """
     found = list(errors)
     for error in found:
         if error["type"] == "extra_forbidden":
-            return unknown_key(str(error["loc"][-1]), known)
+            return unknown_key(str(error["loc"][-1]), known, deeper)
         if error["type"] == "missing":
             return "must be given"
         if error["type"] in ("value_error", "assertion_error"):
@@ -60,8 +61,10 @@ def explain(errors: Iterable[ErrorDetails], node: Node, known: Iterable[str]) ->
     return f"must be {' or '.join(needs)} (got {_got(node)}){_advice(found, node)}"
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """What to say of a key that is not among those known."""
+def unknown_key(key: str, known: Iterable[str], deeper: str = "") -> str:
+    """What to say of a key that is not among those known; ``deeper`` is where a setting of that name is."""
+    if deeper:
+        return f"unknown key; did you mean '{deeper}'?"
     keys = list(known)
     return f"unknown key{nearest(key, keys) or '; known: ' + (', '.join(keys) or 'none')}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -91,7 +91,31 @@ def _finding(
     place: Place = node.place
     if errors[0]["type"] == "extra_forbidden":
         place = node.key_place or node.place
-    return Finding(place, join(key, *path), explain(errors, node, (*_keys_beside(model, path), *beside)))
+    *outer, last = path or ("",)
+    further = deeper(_below(model, outer), last)
+    known = (*_keys_beside(model, path), *beside)
+    return Finding(place, join(key, *path), explain(errors, node, known, join(key, *outer, further) if further else ""))
+
+
+def _below(annotation: Any, path: Iterable[str]) -> Any:
+    """What a setting of settings holds; None where that is not one thing."""
+    for part in path:
+        fields = [model.model_fields[part] for model in _models(annotation) if part in model.model_fields]
+        annotation = fields[0].annotation if len(fields) == 1 else None
+    return annotation
+
+
+def deeper(annotation: Any, name: str) -> str:
+    """The dotted key of a setting of this name further in: ``"optimizer.lr"`` for ``"lr"``; empty where there is none.
+
+    Of several, the one that is least deep.
+    """
+    fields = {key: field.annotation for model in _models(annotation) for key, field in model.model_fields.items()}
+    for key, inner in fields.items():
+        if any(name in model.model_fields for model in _models(inner)):
+            return f"{key}.{name}"
+    found = (f"{key}.{further}" for key, inner in fields.items() if (further := deeper(inner, name)))
+    return min(found, key=lambda dotted: dotted.count("."), default="")
 
 
 def _keys_beside(annotation: Any, path: tuple[str, ...]) -> tuple[str, ...]:

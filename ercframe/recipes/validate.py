@@ -9,7 +9,7 @@ from ercframe.components import Loss
 from ercframe.recipes.frame import KEYS, SINGLE_SLOTS, Frame, Weight, usable_name
 from ercframe.recipes.messages import unknown_key
 from ercframe.recipes.model import LossSlot, Slot
-from ercframe.recipes.settings_check import AnySettings, check_settings, join
+from ercframe.recipes.settings_check import AnySettings, check_settings, deeper, join
 from ercframe.recipes.sources import Finding
 from ercframe.recipes.yaml_tree import Node, written
 from ercframe.registry import Registry
@@ -70,7 +70,17 @@ class _Checker:
             if key == "extends":  # of a file it has been read by now
                 self.findings.append(Finding(node.place, key, "must be written in the recipe file"))
             elif key not in KEYS:
-                self.findings.append(Finding(node.key_place or node.place, key, unknown_key(key, KEYS)))
+                message = unknown_key(key, KEYS, deeper(Frame, key) or self.setting_of_a_part(tree, key))
+                self.findings.append(Finding(node.key_place or node.place, key, message))
+
+    def setting_of_a_part(self, tree: Node, name: str) -> str:
+        """The dotted key of a setting of this name in a part of the recipe; empty where none has one."""
+        for kind in SINGLE_SLOTS:
+            chosen = tree.children[kind].children.get("type") if kind in tree.children else None
+            type = str(chosen.value) if chosen else ""
+            if type in self.registry.names(kind) and name in self.registry.get(kind, type).Config.model_fields:
+                return f"{kind}.{name}"
+        return ""
 
     def required_slot(self, tree: Node, kind: str) -> Slot | None:
         node = tree.children.get(kind)

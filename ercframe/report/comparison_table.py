@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ercframe.report.comparison_cells import Cell, Grid, grids, notes
 from ercframe.report.crossval_cells import crossval_grids, crossval_notes
-from ercframe.report.table import empty_table
+from ercframe.report.table import Name, empty_table
 
 
 def comparison_table(found: Mapping[str, Any]) -> RenderableType:
@@ -36,9 +36,9 @@ def crossval_table(found: Mapping[str, Any]) -> RenderableType:
 def _table(grid: Grid) -> Table:
     table = empty_table(escape(grid.title))
     for i, head in enumerate(grid.heads):
-        table.add_column(_text(head), justify="right" if i else "left", no_wrap=i > 0, overflow="fold")
+        table.add_column(_text(head), justify="right" if i else "left", no_wrap=i > 0)
     for row in grid.rows:
-        table.add_row(*map(_text, row))
+        table.add_row(Name(row[0].text, "bold" if row[0].best else ""), *map(_text, row[1:]))
     return table
 
 

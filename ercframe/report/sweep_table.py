@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ercframe.report.table import GENERATED, SHORT, empty_table, told_of_test
+from ercframe.report.table import GENERATED, SHORT, Name, empty_table, told_of_test
 from ercframe.report.words import mean_and_std
 from ercframe.wording import counted
 
@@ -62,32 +58,10 @@ def left_rows(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     return Group(*(Text(f"{row['name']}: {row['status']}{why(row)}") for row in rows if not row["result"]))
 
 
-@dataclass(frozen=True)
-class _Name:
-    """A trial's name, which ends lines between its settings alone, and after a space."""
-
-    text: str
-
-    @property
-    def pieces(self) -> list[str]:
-        return re.findall(r"[^_, ]+[_, ]*|[_, ]+", self.text)
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(max(cell_len(piece) for piece in self.pieces), cell_len(self.text))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = [""]
-        for piece in self.pieces:
-            if lines[-1] and cell_len(lines[-1] + piece.rstrip()) > options.max_width:
-                lines.append("")
-            lines[-1] += piece
-        yield Text("\n".join(line.rstrip() for line in lines), overflow="fold")
-
-
 def _cells(trial: str, result: Mapping[str, Any], monitor: str) -> list[RenderableType]:
     scores = result["scores"]
     dev = mean_and_std(scores["dev"][monitor]) if "dev" in scores else "no dev"
-    return [_Name(trial), dev, *(mean_and_std(scores["test"][short]) for short in SHORT)]
+    return [Name(trial), dev, *(mean_and_std(scores["test"][short]) for short in SHORT)]
 
 
 def _mean(result: Mapping[str, Any], split: str, score: str) -> float:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from ercframe.protocol import OWN
+from ercframe.statistics.confusion import NAMES
 
 GENERATED = "GENERATED DATA: these conversations were drawn from a model, nobody spoke them"
 SHORT = {"weighted_f1": "wF1", "accuracy": "acc.", "macro_f1": "mF1"}
@@ -22,7 +27,8 @@ def result_table(summary: Mapping[str, Any]) -> RenderableType:
     Args:
         summary: what ``summary.json`` holds, with at least one seed.
     """
-    return Group(_seeds(summary), _per_class(summary), *(Text(line) for line in _notes(summary)))
+    per_class = Text(f"F1 of each class on test, {summary['selection']}, mean over seeds", style="table.title")
+    return Group(_seeds(summary), per_class, _per_class(summary), *(Text(line) for line in _notes(summary)))
 
 
 def _seeds(summary: Mapping[str, Any]) -> Table:
@@ -64,7 +70,7 @@ def _cells(ways: Mapping[str, Any], monitor: str, read: Callable[[Any], float], 
 def _per_class(summary: Mapping[str, Any]) -> Table:
     """Mean over seeds of each class's F1 at the chosen epoch."""
     found = [seed["selected"]["test"]["f1"] for seed in summary["seeds"]]
-    table = empty_table(f"F1 of each class on test, {summary['selection']}, mean over seeds")
+    table = empty_table()
     for label in summary["dataset"]["labels"]:
         table.add_column(label, justify="right")
     table.add_row(*(percent(sum(values) / len(values)) for values in zip(*found, strict=True)))
@@ -91,9 +97,9 @@ def told_of_test(told: Mapping[str, Any]) -> list[str]:
 
 def _caption(summary: Mapping[str, Any]) -> str:
     data = summary["dataset"]
-    sizes = ", ".join(f"{count} {split}" for split, count in data["dialogues"].items() if count)
+    sizes = ", ".join(f"{count:,} {split}" for split, count in data["dialogues"].items() if count)
     text = f"In percent; wF1 weighted F1, mF1 macro F1; std with ddof 1. Dialogues: {sizes}. Dev: {data['dev']}. "
-    text += f"Epochs chosen by {summary['protocol']['monitor'].replace('_', ' ')}."
+    text += f"Epochs chosen by {NAMES[summary['protocol']['monitor']]}."
     if "selected_on_test" in summary["seeds"][0]:
         text += " Oracle: what choosing the best test epoch would have claimed; gap: by how much more."
     return text
@@ -110,11 +116,39 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     return [*of_corpus, *(f"warning: {warning}" for warning in data.get("warnings", []))]
 
 
+@dataclass(frozen=True)
+class Name:
+    """A name in a narrow column, which ends lines after an underscore, a comma or a space alone.
+
+    Attributes:
+        text: the name.
+        style: as of a :class:`~rich.text.Text`.
+    """
+
+    text: str
+    style: str = ""
+
+    @property
+    def pieces(self) -> list[str]:
+        return re.findall(r"[^_, ]+[_, ]*|[_, ]+", self.text)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(max(cell_len(piece) for piece in self.pieces), cell_len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = [""]
+        for piece in self.pieces:
+            if lines[-1] and cell_len(lines[-1] + piece.rstrip()) > options.max_width:
+                lines.append("")
+            lines[-1] += piece
+        yield Text("\n".join(line.rstrip() for line in lines), self.style, overflow="fold")
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def empty_table(title: str, caption: str | None = None) -> Table:
+def empty_table(title: str | None = None, caption: str | None = None) -> Table:
     """An empty table in this page's manner: narrow enough for 80 columns."""
     return Table(
         title=title,

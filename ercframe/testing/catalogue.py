@@ -34,6 +34,7 @@ IN_SCENES: tuple[Check, ...] = (classes.constructor_builds_or_refuses, classes.a
 EVERY_PART: tuple[Check, ...] = (
     *IN_SCENES,
     shapes.shapes_as_promised,
+    repetition.results_repeat,
     rows.gaps_are_not_read,
     rows.order_of_dialogues_is_free,
     gradients.every_parameter_learns,
@@ -47,7 +48,6 @@ EVERY_PART: tuple[Check, ...] = (
     portability.host_does_not_wait,
     portability.autocast_stays_finite,
     repetition.inputs_are_not_changed,
-    repetition.results_repeat,
     repetition.checkpoint_restores,
     repetition.a_copy_gives_the_same,
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import yaml
+from pydantic import ValidationError
 
 from ercframe.components import ComponentConfig
-from ercframe.testing.verdicts import require
+from ercframe.data.json_faults import problems_of
+from ercframe.testing.verdicts import ContractError, require
 
 
 def settings_survive_yaml(config: ComponentConfig) -> None:
@@ -13,8 +15,12 @@ def settings_survive_yaml(config: ComponentConfig) -> None:
 
     A run keeps its resolved recipe, from which the run can be repeated.
     """
-    text = yaml.safe_dump(config.model_dump(mode="json"))
-    read = type(config).model_validate(yaml.safe_load(text))
+    text = yaml.safe_dump(config.model_dump(mode="json", warnings=False))
+    try:
+        read = type(config).model_validate(yaml.safe_load(text))
+    except ValidationError as error:  # such as a default that is not of its field's type, which nobody else looks at
+        told = "; ".join(f"{p.what} {p.message}" for p in problems_of(error))
+        raise ContractError(f"settings and their defaults must be valid ({told})") from error
     require(read == config, f"settings must survive YAML: wrote {config!r} (got {read!r})")
 
 

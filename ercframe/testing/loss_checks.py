@@ -97,8 +97,8 @@ def only_scored_rows_count(trial: LossTrial) -> None:
     """
     part, batch = trial.build(), trial.batch()
     inputs, rows = trial.inputs(batch), batch.labels < 0
-    before = _numbers(part(trial.model_output(inputs), batch))
-    after = _numbers(part(trial.model_output({name: altered(x, rows) for name, x in inputs.items()}), batch))
+    before = _numbers(trial.terms(part, inputs, batch))
+    after = _numbers(trial.terms(part, {name: altered(x, rows) for name, x in inputs.items()}, batch))
     require_same("terms must stay when utterances that are not scored change", after, before)
 
 
@@ -124,7 +124,7 @@ def totals_are_exact(trial: LossTrial) -> None:
     part, batch = trial.build(), trial.batch()
     inputs = {name: x.bfloat16().requires_grad_() for name, x in trial.inputs(batch).items()}
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        terms: dict[str, Term] = part(trial.model_output(inputs), batch)
+        terms = trial.terms(part, inputs, batch)
     for name, term in terms.items():
         for which, x in (("total", term.total), ("count", term.count)):
             exact = x.dtype in (torch.float32, torch.float64) or not x.is_floating_point()
@@ -133,8 +133,7 @@ def totals_are_exact(trial: LossTrial) -> None:
 
 def _terms(trial: LossTrial, part: Any, batch: Batch) -> dict[str, Term]:
     inputs = {name: x.detach().clone().requires_grad_() for name, x in trial.inputs(batch).items()}
-    terms: dict[str, Term] = part(trial.model_output(inputs), batch)
-    return terms
+    return trial.terms(part, inputs, batch)
 
 
 def _numbers(terms: Mapping[str, Term]) -> dict[str, Tensor]:

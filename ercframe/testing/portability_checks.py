@@ -37,7 +37,7 @@ def device_is_followed(trial: Trial) -> None:
             part = trial.build()
         outputs = trial.run(part, trial.batch().to("meta"))
     except (RuntimeError, NotImplementedError) as error:
-        raise ContractError(f"the input's device must be followed (got {type(error).__name__}: {error})") from error
+        raise ContractError(f"the input's device must be followed (got {blame(error)})") from error
     elsewhere = {name: str(x.device) for name, x in outputs.items() if x.device.type != "meta"}
     require(not elsewhere, f"outputs must be on the input's device (got {elsewhere})")
 

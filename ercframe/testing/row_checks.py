@@ -10,12 +10,14 @@ from torch import Tensor
 from ercframe.data.dialogue import collate
 from ercframe.tensors import Batch
 from ercframe.testing.conversations import altered
+from ercframe.testing.repetition_checks import comparing
 from ercframe.testing.trial import Trial
 from ercframe.testing.verdicts import NotApplicableError, require_close, require_same
 
 GAP_VALUES = (-3.0, 5.0)
 
 
+@comparing
 def gaps_are_not_read(trial: Trial) -> None:
     """Outputs and gradients must not depend on what the gaps of a padded view hold.
 
@@ -31,6 +33,7 @@ def gaps_are_not_read(trial: Trial) -> None:
         require_same(f"gradients must stay when gaps hold {value} instead of 0", slopes, gradients)
 
 
+@comparing
 def dialogues_are_independent(trial: Trial) -> None:
     """Changing one dialogue of a batch must leave the results of the others alone.
 
@@ -45,6 +48,7 @@ def dialogues_are_independent(trial: Trial) -> None:
             require_close("other dialogues must stay when one changes", name, after[name][~rows], x[~rows])
 
 
+@comparing
 def order_of_dialogues_is_free(trial: Trial) -> None:
     """Dialogues in another order must give the same results, in that order.
 
@@ -60,6 +64,7 @@ def order_of_dialogues_is_free(trial: Trial) -> None:
     require_same("results must follow their dialogues when the order changes", after, before)
 
 
+@comparing
 def dialogue_alone_gives_the_same(trial: Trial) -> None:
     """A dialogue must get the same results alone, as a batch of one, as among others.
 
@@ -73,6 +78,7 @@ def dialogue_alone_gives_the_same(trial: Trial) -> None:
     require_same("a dialogue alone must get the same as among others", joined, together)
 
 
+@comparing
 def future_is_as_declared(trial: Trial) -> None:
     """Where ``sees_future`` is False, later utterances must not change the results of earlier ones.
 

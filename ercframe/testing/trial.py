@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -12,11 +12,13 @@ from torch import Tensor
 from ercframe.components import Classifier, ComponentConfig, Encoder, Fusion, Loss, Part
 from ercframe.data.dialogue import Dialogue, collate
 from ercframe.specs import FusedSpec, ModelSpec, StreamSpec
-from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Stream, Streams
+from ercframe.tensors import Batch, Decision, FusionOutput, ModelOutput, Stream, Streams, Term
 from ercframe.testing.scenes import Scene
 from ercframe.testing.verdicts import require, require_finite
 
 # Shape letters: N utterances, M modalities, D features, C emotions.
+
+Returned = TypeVar("Returned")
 
 
 class Trial(ABC):
@@ -93,7 +95,7 @@ class EncoderTrial(Trial):
         return dict(batch.features)
 
     def outputs(self, part: Encoder, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        return _named("stream", part(inputs, batch.context))
+        return _named("stream", _returned(Streams, part(inputs, batch.context)))
 
     def promised(self, part: Encoder, batch: Batch) -> dict[str, tuple[int, ...]]:
         return _named("stream", {s: (_rows(batch), width) for s, width in part.spec.widths.items()})
@@ -112,7 +114,8 @@ class FusionTrial(Trial):
         return _streams(self.spec, batch)
 
     def outputs(self, part: Fusion, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        fused: FusionOutput = part(Streams(dict(zip(self.spec.widths, inputs.values(), strict=True))), batch.context)
+        streams = Streams(dict(zip(self.spec.widths, inputs.values(), strict=True)))
+        fused = _returned(FusionOutput, part(streams, batch.context))
         return {"joint": fused.joint} | _named("modality", fused.by_modality) | _named("weights", fused.weights)
 
     def promised(self, part: Fusion, batch: Batch) -> dict[str, tuple[int, ...]]:
@@ -133,7 +136,7 @@ class ClassifierTrial(Trial):
         return _fused(self.spec, batch)
 
     def outputs(self, part: Classifier, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        decision: Decision = part(_fusion_output(self.spec, inputs), batch.context)
+        decision = _returned(Decision, part(_fusion_output(self.spec, inputs), batch.context))
         return {"logits": decision.logits} | _named("weights", decision.weights)
 
     def promised(self, part: Classifier, batch: Batch) -> dict[str, tuple[int, ...]]:
@@ -161,7 +164,16 @@ class LossTrial(Trial):
         return ModelOutput(streams, _fusion_output(self.spec.fused, inputs), Decision(inputs["logits"]))
 
     def outputs(self, part: Loss, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        return {name: term.total for name, term in part(self.model_output(inputs), batch).items()}
+        return {name: term.total for name, term in self.terms(part, inputs, batch).items()}
+
+    def terms(self, part: Loss, inputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Term]:
+        """The terms that the loss returns, both sides of each a tensor."""
+        terms = _returned(dict, part(self.model_output(inputs), batch))
+        for name, term in terms.items():
+            for which in ("total", "count"):
+                got = getattr(_returned(Term, term), which)
+                require(isinstance(got, Tensor), f"the {which} of '{name}' must be a tensor (got {got!r:.60})")
+        return terms
 
     def promised(self, part: Loss, batch: Batch) -> dict[str, tuple[int, ...]]:
         return {}
@@ -173,6 +185,12 @@ TRIALS: dict[str, type[Trial]] = {
     "classifier": ClassifierTrial,
     "loss": LossTrial,
 }
+
+
+def _returned(kind: type[Returned], found: Any) -> Returned:
+    """What ``forward`` returned, which must be of this kind."""
+    require(isinstance(found, kind), f"forward must return {kind.__name__} (got {type(found).__name__})")
+    return cast(Returned, found)
 
 
 def mixture(outputs: Mapping[str, Tensor], first_row: int = 0) -> Tensor:

@@ -10,8 +10,9 @@ import broken_parts
 import broken_trackers
 import pytest
 import torch
+from pydantic import Field
 
-from ercframe import Component, Fusion, SpecError
+from ercframe import Component, ComponentConfig, Fusion, SpecError, Term
 from ercframe.testing import ContractError, NotApplicableError, contract_cases, contract_checks
 from ercframe.testing.catalogue import BY_KIND, EVERY_COMPONENT, SLOW_BY_KIND, explained
 
@@ -89,6 +90,59 @@ def test_message_names_component_check_scene_fault_and_reason():
 def test_dead_parameters_are_named():
     message = failures(broken_parts.HasADeadLayer)["every_parameter_learns"]
     assert "every parameter must get a gradient (none reaches ['norm.weight', 'norm.bias'])" in message
+
+
+def test_what_does_not_repeat_says_so_wherever_results_are_compared():
+    said = failing(broken_parts.DropsOutAlways)
+    repeated = {name: message for name, message in said.items() if "the same input in eval mode must give" in message}
+    assert repeated.keys() == broken_parts.DropsOutAlways.breaks
+    assert len(set(repeated.values())) == 1  # so that a report tells it once
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda fused: fused.joint, "forward must return FusionOutput (got Tensor)"),
+        (lambda fused: (fused.joint, fused.weights), "forward must return FusionOutput (got tuple)"),
+    ],
+)
+def test_a_part_that_returns_something_else_is_told_what_to_return(returned, message):
+    class ReturnsSomethingElse(broken_parts.SoundFusion):
+        """Returns something else."""
+
+        def forward(self, streams, context):
+            return returned(super().forward(streams, context))
+
+    assert message in failing(ReturnsSomethingElse)["shapes_as_promised"]
+
+
+def test_a_term_that_is_no_tensor_is_named():
+    class ReturnsANumber(broken_losses.SoundLoss):
+        """Returns a number where it has nothing to say."""
+
+        def forward(self, output, batch):
+            return {"nll": Term(0, super().forward(output, batch)["nll"].count)}
+
+    said = failing(ReturnsANumber)
+    assert "the total of 'nll' must be a tensor (got 0)" in said["shapes_as_promised"]
+    assert {message.split(": ")[-1] for message in said.values()} == {"the total of 'nll' must be a tensor (got 0)"}
+
+
+def test_a_default_of_another_type_is_named():
+    class HasATextForANumber(broken_parts.SoundFusion):
+        """Has a default of another type."""
+
+        class Config(ComponentConfig):
+            temperature: float = Field("hot", description="Of the gate.")
+
+    said = failing(HasATextForANumber)["settings_survive_yaml"]
+    assert "temperature must be a valid number" in said
+    assert "(got 'hot')" in said
+
+
+def test_the_place_that_is_on_another_device_is_named():
+    said = failing(broken_parts.LeavesATensorOnTheHost)["device_is_followed"]
+    assert "broken_parts.py:" in said
 
 
 def test_unread_streams_are_named():

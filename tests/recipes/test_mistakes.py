@@ -321,6 +321,15 @@ LOADING = {
         command_line("trainer.optimizer.lr", f"must be finite (got {59 * '9'}…)"),
         overrides=(f"trainer.optimizer.lr={390 * '9'}",),
     ),
+    "override of a setting that is further in": Mistake(
+        command_line("lr", "unknown key; did you mean 'trainer.optimizer.lr'?"), overrides=("lr=3",)
+    ),
+    "override of a setting that is one step further in": Mistake(
+        command_line("trainer.lr", "unknown key; did you mean 'trainer.optimizer.lr'?"), overrides=("trainer.lr=3",)
+    ),
+    "override of a part's setting": Mistake(
+        command_line("width", "unknown key; did you mean 'encoder.width'?"), overrides=("width=3",)
+    ),
     "override of an unknown key": Mistake(
         command_line("trainer.epocs", "unknown key; did you mean 'epochs'?"), overrides=("trainer.epocs=3",)
     ),

@@ -115,6 +115,17 @@ def test_a_line_that_is_wrong(tmp_path: Path, line: dict[str, Any] | str, proble
     assert _problems(_file(tmp_path, line)) == [f"talk.jsonl:{problem}"]
 
 
+def test_another_kind_of_file_is_told_once(tmp_path: Path) -> None:
+    path = _file(tmp_path, "speaker,text", "Ann,Hello", "Bob,Hm.", name="talk.csv")
+    (problem,) = _problems(path)
+    assert "must hold JSON, an utterance a line" in problem
+    assert problem.endswith("(got no line that is JSON)")
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    assert len(read_conversations(str(_file(tmp_path, {"speaker": "Ann"})))) == 1
+
+
 def test_everything_wrong_at_once_with_its_line(tmp_path: Path) -> None:
     path = _file(
         tmp_path,
@@ -147,7 +158,7 @@ def test_another_encoding_is_told_once(tmp_path: Path, encoding: str, byte: str)
 
 def test_of_very_many_problems_the_first(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read_conversations(_file(tmp_path, *["x"] * 1_000))
+        read_conversations(_file(tmp_path, *["{}"] * 1_000))
     assert caught.value.title.startswith("1,000 problems in ")
     assert len(caught.value.problems) == 21
     assert caught.value.problems[-1].message == "and 980 more"

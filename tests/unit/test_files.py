@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,19 @@ def test_files_are_readable_as_the_umask_says(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+    write_text(pipe, "frü\n")
+    reader.join(timeout=10)
+    assert read == ["frü\n"]
+    assert pipe.is_fifo()
+
+
+def test_a_device_stays_a_device():
+    write_text(Path("/dev/null"), "nothing")
+    assert Path("/dev/null").is_char_device()

@@ -50,6 +50,19 @@ def test_features_and_labels_stay_with_their_utterance(tmp_path: Path) -> None:
     assert [labels[name] for name in original] == [0, -1, 1, 1, 0, 0, 1, -1]
 
 
+@pytest.mark.parametrize(("label_names", "labels"), [(["joy", "anger"], ("joy", "anger")), (None, ("anger", "joy"))])
+def test_labels_may_be_names(tmp_path: Path, label_names: list[str] | None, labels: tuple[str, ...]) -> None:
+    by_index = _read(tmp_path)
+    names = np.array(["joy", "anger", ""])[arrays()["label"]]
+    corpus = _read(tmp_path, label=names, label_names=label_names and np.array(label_names))
+    assert corpus.labels == labels
+
+    def named(corpus: Corpus) -> dict[str, str]:
+        return {u.id: (*corpus.labels, "")[u.label] for d in corpus.dialogues for u in d.utterances}
+
+    assert named(corpus) == named(by_index)
+
+
 def test_joined_arrays_are_recorded_with_their_widths(tmp_path: Path) -> None:
     audio = _read(tmp_path).features["audio"]
     assert audio.parts == {"pitch": 1, "energy": 1}
@@ -151,7 +164,10 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
             return (Path.touch, (tmp_path / "exploded",))
 
     problems = _problems(tmp_path, speaker=np.array([Bomb()] * 8, dtype=object))
-    message = "'speaker' must hold numbers or strings (got pickled Python objects, which are never loaded)"
+    message = (
+        "'speaker' must hold numbers or strings (got pickled Python objects, which are never loaded; "
+        ".astype(str) makes text of them before saving)"
+    )
     assert problems == [("speaker", message)]
     assert not (tmp_path / "exploded").exists()
 
@@ -165,7 +181,7 @@ A, B = "d1_0 3 times", "d2_0 2 times"
         ({"label": None}, ("label", "no array 'label'; did you mean 'label_names'?")),
         ({"split": None}, ("split", "no array 'split'; did you mean 'pitch'?")),
         ({"label": np.zeros(8)}, ("label", "'label' must hold whole numbers (got float64)")),
-        ({"label": np.full(8, "joy")}, ("label", "'label' must hold whole numbers (got <U3)")),
+        ({"label": np.full(8, "jjoy")}, ("label", "must be among label_names (got 'jjoy' 8 times)")),
         ({"label": np.zeros((8, 1), int)}, ("label", "'label' must have one value for each utterance (got shape 8×1)")),
         ({"order": np.full(8, "x")}, ("order", "'order' must hold numbers (got <U1)")),
         ({"order": np.zeros(7)}, ("order", "must have 8 values, as the other columns (got 7)")),

@@ -147,3 +147,7 @@ def test_what_is_no_run_folder_is_told(tmp_path):
     (run := tmp_path / "runs" / "2026-01-01_00-00-00" / "recipe.yaml").touch()
     with pytest.raises(InputError, match=f"got a folder of runs; name one of them, such as {run.parent}"):
         TrainedRun.open(tmp_path / "runs")
+    with pytest.raises(
+        InputError, match=f"got a folder of recipes' folders; name one of them, such as {run.parents[1]}"
+    ):
+        TrainedRun.open(tmp_path)

@@ -34,6 +34,11 @@ def _refusal(folder: Path, content: bytes) -> str:
     return str(caught.value).replace(f"{folder}/data.pkl must be a pickle of plain data", "").lstrip(":( ").rstrip(")")
 
 
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    (tmp_path / "data.pkl").write_bytes(pickle.dumps([1]))
+    assert read_pickle(str(tmp_path / "data.pkl")) == [1]
+
+
 # Plain data
 
 

@@ -6,6 +6,7 @@ import io
 from rich.console import Console
 
 from ercframe.report import result_table
+from ercframe.report.table import Name, empty_table
 
 
 def scores(f1: float) -> dict:
@@ -69,7 +70,7 @@ def test_nothing_is_cut_at_80_columns():
 
 
 def test_what_chose_the_epochs_is_said():
-    assert "Epochs chosen by macro f1." in " ".join(shown(SUMMARY).split())
+    assert "Epochs chosen by macro F1." in " ".join(shown(SUMMARY).split())
 
 
 def test_generated_data_is_labelled():
@@ -120,3 +121,17 @@ def test_dev_oracle_gap_and_last_show_the_score_that_chose_the_epochs():
     rows = [line.split() for line in text.splitlines()]
     assert ["0", "3", "70.00", "62.00", "62.00", "62.00", "5", "90.00", "+28.00", "60.00"] in rows
     assert ["seed", "epoch", "acc.", "wF1", "acc.", "mF1", "epoch", "acc.", "gap", "acc."] in rows
+
+
+def test_a_title_that_is_wider_than_its_table_stays_in_one_line():
+    assert "F1 of each class on test, selected on dev, mean over seeds\n" in shown(SUMMARY)
+
+
+def test_a_name_ends_its_lines_after_an_underscore():
+    table = empty_table()
+    table.add_column("run")
+    table.add_column("numbers", no_wrap=True)
+    table.add_row(Name("late_fusion_iemocap"), "1" * 60)
+    page = io.StringIO()
+    Console(file=page, width=80).print(table)
+    assert [line.split()[0] for line in page.getvalue().splitlines()[-3:-1]] == ["late_fusion_", "iemocap"]

@@ -35,6 +35,9 @@ EXAMPLE = {"first": "train", "second": "dev", "third": "test"}
 OPTIONAL = ("start", "end", "text", "group")
 """Columns that a file may lack."""
 
+UNSCORED = -1
+"""Label of an utterance that is context only."""
+
 
 class Columns(Settings):
     """Which array of the file says what. Optional ones are used where the file has them."""
@@ -44,8 +47,11 @@ class Columns(Settings):
     order: str = Field("order", description="Place in the dialogue; numbers to sort by.")
     speaker: str = Field("speaker", description="Name of the speaker.")
     split: str = Field("split", description="train, dev (or valid, validation, val) or test.")
-    label: str = Field("label", description="Index into label_names; -1 for an utterance that is not scored.")
-    label_names: str = Field("label_names", description="Names of the emotions.")
+    label: str = Field(
+        "label",
+        description="Index into label_names, or the name itself; -1, or no text, for an utterance that is not scored.",
+    )
+    label_names: str = Field("label_names", description="Names of the emotions; may be absent where labels are names.")
     start: str = Field("start", description="Start in seconds; optional.")
     end: str = Field("end", description="End in seconds; optional.")
     text: str = Field("text", description="Transcript; optional.")
@@ -119,7 +125,7 @@ class NpzImporter(Importer):
         file = NpzFile(source)
         names = self.config.columns
         columns = _read_columns(file, names)
-        labels = tuple(file.strings(names.label_names) or ())
+        labels = _read_labels(file, names, columns)
         _check_columns(file, columns, labels, names)
         rows = len(next(iter(columns.values()), ()))
         targets = {
@@ -147,12 +153,31 @@ class NpzImporter(Importer):
 
 def _read_columns(file: NpzFile, names: Columns) -> dict[str, list[Any]]:
     """The columns that can be used, all of one length; what is wrong with the others is noted in ``file``."""
-    readers = {"order": file.numbers, "label": file.integers, "start": file.numbers, "end": file.numbers}
+    readers = {"order": file.numbers, "label": file.integers_or_text, "start": file.numbers, "end": file.numbers}
     columns = {}
     for role, name in _roles(names).items():
         if role not in OPTIONAL or name in file.names or role in names.model_fields_set:
             columns[role] = readers.get(role, file.strings)(name)
     return file.equal(columns, _roles(names))
+
+
+def _read_labels(file: NpzFile, names: Columns, columns: dict[str, list[Any]]) -> tuple[str, ...]:
+    """The names of the emotions; labels that are names become indices.
+
+    Without an array of them they are those that occur, by the alphabet.
+    """
+    found = columns.get("label", [])
+    if not any(isinstance(label, str) for label in found):
+        return tuple(file.strings(names.label_names) or ())
+    if names.label_names in file.names or "label_names" in names.model_fields_set:
+        labels = tuple(file.strings(names.label_names) or ())
+    else:
+        labels = tuple(sorted({label for label in found if label}))
+    index = {"": UNSCORED} | {name: i for i, name in enumerate(labels)}
+    wrong = [f"{name!r} {n} times" for name, n in Counter(found).items() if name not in index]
+    file.note_examples(names.label, f"must be among {names.label_names}", wrong if labels else [])
+    columns["label"] = [index.get(name, UNSCORED) for name in found]
+    return labels
 
 
 def _naming_help(file: NpzFile, names: Columns) -> str:
