@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from ercframe import DatasetInfo, Fusion, Layout, StreamSpec, hookimpl
 from ercframe_plugins.fusion.utterance_graph import Edges, UtteranceGraphFusion
 
-# Shape letters: B dialogues, L longest dialogue, N utterances in the batch, M modalities, D features of a node,
-# H features of a graph layer. A node is one modality of one utterance.
+# Shape letters: B dialogues, L longest dialogue, N utterances in the batch, M modalities, H features of a graph layer.
+# A node is one modality of one utterance.
 
 
 class DynamicGraphFusion(UtteranceGraphFusion):
@@ -26,8 +26,8 @@ class DynamicGraphFusion(UtteranceGraphFusion):
 
     Reads each modality's own stream, all of one width D, any number of modalities. Returns :math:`y_m`,
     ``(N, D + hidden)``, for each modality and, side by side, as the joint representation. Dropout is on :math:`x` after
-    the edges are made, on :math:`q_1`, and on what each layer adds to it. With ``memory: false`` there
-    is no LSTM, and :math:`s_l = q_l`.
+    the edges are made, on :math:`q_1`, and on what each layer adds to it. With ``memory: false`` there is
+    no LSTM, and :math:`s_l = q_l`.
 
     Raises:
         SpecError: streams differ in width, or a modality has none of its own.

@@ -6,8 +6,8 @@ from torch import Tensor
 from ercframe import Fusion, Layout, hookimpl
 from ercframe_plugins.fusion.utterance_graph import Edges, UtteranceGraphFusion
 
-# Shape letters: B dialogues, L longest dialogue, N utterances in the batch, M modalities, D features of a node,
-# H features of a graph layer. A node is one modality of one utterance.
+# Shape letters: B dialogues, L longest dialogue, M modalities, H features of a graph layer.
+# A node is one modality of one utterance.
 
 
 class GraphFusion(UtteranceGraphFusion):
