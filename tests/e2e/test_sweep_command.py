@@ -28,7 +28,8 @@ TINY = {
     "protocol": {"seeds": 2},
     "ablations": {"text": {"modalities": ["text"]}, "plain": {"fusion.type": "concat"}},
 }
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "RAY_TMPDIR": "/tmp"}
+"""Ray's sockets are in that folder, whose path must be short."""
 LONG = ["trainer.epochs=30", "--seeds", "1"]
 FOLDER = Path("runs/tiny-sweep")
 
