@@ -175,7 +175,7 @@ def many(path: Path, count: int, files: Path | None = None) -> Bundle:
     if files is not None:
         files.mkdir(exist_ok=True)
     dialogues = tuple(
-        DialogueRecord(f"d{d}", ("train", "dev", "test")[d % 3], tuple(utterance(d, i) for i in range(5)))
+        DialogueRecord(f"d{d}", ("train", "dev", "test")[d % 3], tuple(utterance(d, i) for i in range(5)), f"g{d % 2}")
         for d in range(count // 5)
     )
     write_bundle(Corpus("many", ("joy", "anger"), dialogues), path, small_corpus.MADE_BY)

@@ -15,6 +15,7 @@ from ercframe.data.intake import Inputs, Preparation
 from ercframe.export.programs import onnx_names
 from ercframe.exported import Export
 from ercframe.prediction.features import IMPORTED
+from ercframe.protocol import OWN
 from ercframe.recipes import Recipe
 from ercframe.scored_turns import ScoredTurns
 from ercframe.settings import AverageSettings
@@ -102,7 +103,7 @@ def _header(facts: Facts) -> dict[str, Any]:
                 "results": [
                     {
                         "task": {"type": "emotion-recognition-in-conversations"},
-                        "dataset": {"type": info.name, "name": _corpus(facts), "split": "test"},
+                        "dataset": {"type": info.name, "name": _corpus(facts), "split": _split(facts)},
                         "metrics": [
                             {
                                 "type": "accuracy" if key == "accuracy" else "f1",
@@ -122,6 +123,11 @@ def _corpus(facts: Facts) -> str:
     return (
         f"{facts.inputs.info.name} (generated conversations)" if facts.inputs.info.generated else facts.inputs.info.name
     )
+
+
+def _split(facts: Facts) -> str:
+    test = str(facts.summary["dataset"].get("test", OWN))  # versions before groups had no other
+    return "test" if test == OWN else test
 
 
 def _cell(value: object) -> str:

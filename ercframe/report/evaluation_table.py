@@ -128,9 +128,10 @@ def _plain(score: Mapping[str, float | None], digits: int = 3) -> str:
 def title(found: Mapping[str, Any]) -> str:
     """What was evaluated, in a line; a second one says where the data is generated."""
     count = len(found["seeds"])
-    line = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: "
-    line += ", ".join([*told_of_test(found), found["selection"], ""])
-    line += counted(count, "seed") if count > 1 else f"seed {found['seeds'][0]['seed']}"
+    told = told_of_test(found) if found["split"] == "test" else []
+    seeds = counted(count, "seed") if count > 1 else f"seed {found['seeds'][0]['seed']}"
+    about = ", ".join([*told, found["selection"], seeds])
+    line = f"{found['recipe']} on {found['dataset']['name']}, {found['split']}: {about}"
     return f"{line}\n{GENERATED}" if found["dataset"]["generated"] else line
 
 

@@ -86,13 +86,13 @@ def _title(summary: Mapping[str, Any]) -> str:
 
 
 def told_of_test(told: Mapping[str, Any]) -> list[str]:
-    """What must stand beside scores of a test split that is not the corpus's own, such as ``"test: group Ses05"``.
+    """What must stand beside scores of a test split that is not the corpus's own, such as ``"test is group Ses05"``.
 
     Args:
         told: may say under ``test`` where the split came from; what was written before there were groups does not.
     """
     test = told.get("test", OWN)
-    return [] if test == OWN else [f"test: {test}"]
+    return [] if test == OWN else [f"test is {test}"]
 
 
 def _caption(summary: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Coverage of the intervals and false alarms of the tests, on splits drawn from a known population."""
 
 import pytest
-from simulate import any_false_alarm, coverage, false_alarms, seeds_alone
+from simulate import any_false_alarm, coverage, coverage_of_folds, false_alarms, seeds_alone
 
 pytestmark = pytest.mark.slow
 TRIALS = 300  # the standard error of a rate of 5 % is then 1.3 points, of 95 % as well
@@ -40,3 +40,10 @@ def test_holm_keeps_the_level_of_all_tests_together():
 def test_few_seeds_keep_the_level_even_where_they_are_all_that_is_left_to_chance(seeds):
     assert seeds_alone(seeds, 0.0, TRIALS) < 0.10
     assert seeds_alone(seeds, 1.0, TRIALS) < 0.10
+
+
+def test_of_few_groups_that_differ_only_the_jackknife_holds_the_truth():
+    held = coverage_of_folds(5, 0.2, TRIALS)
+    assert 0.90 < held["over groups"] < 0.99
+    assert held["percentiles of groups"] < 0.90
+    assert held["over dialogues"] < 0.75

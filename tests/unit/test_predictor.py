@@ -56,6 +56,21 @@ def test_a_conversation_of_the_corpus_gets_what_the_run_recorded(load, place, tm
         assert not mine.missing
 
 
+def test_a_run_on_held_out_groups_predicts_as_it_was_trained(tmp_path):
+    run = train(tmp_path, protocol={"seeds": 1, "test_groups": ["g1"]})
+    predictor = replace(load_predictor(run, plugins=[tmp_path / "extractors.py"], device="cpu"), temperature=None)
+    lines = [line for split in ("train", "dev", "test") for line in as_lines(tmp_path / "bundle", split)]
+    found = {}
+    for conversation in read_conversations(write(tmp_path / "t.jsonl", lines)):
+        found |= {p.utterance: p for p in predictor.predict(conversation, tmp_path / "media")}
+    recorded = predictor.run.folder.seed(0).read_predictions("test")
+    assert {row["dialogue"] for row in recorded} == {"d1", "d3", "d5"}
+    for row in recorded:
+        assert found[row["utterance"]].probabilities == pytest.approx(row["probabilities"], abs=2e-6)
+    warnings = predictor.run.summary["dataset"]["warnings"]
+    assert warnings == ["centred: centred learnt from the corpus's own train, which has 1 of the 3 test dialogues"]
+
+
 def test_the_bundle_may_be_gone(place, run, tmp_path):
     def answers(path, extractors):
         predictor = load_predictor(path, plugins=[extractors], device="cpu", drop=["audio"])
