@@ -112,7 +112,7 @@ def seeds_alone(seeds: int, dialogues_by_seeds: float, trials: int = TRIALS) -> 
     return alarms / trials
 
 
-def coverage_of_folds(groups: int, differ: float, trials: int = TRIALS, seeds: int = 2) -> Rates:
+def coverage_of_folds(groups: int, differ: float, trials: int = TRIALS, seeds: int = SEEDS) -> Rates:
     """How often a 95 % interval of a cross-validation, of all dialogues together, holds what other groups would give.
 
     Args:
