@@ -41,7 +41,8 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(gpu, stop, tmp_path):
     options = [*EXACT, "trainer.epochs=6", "trainer.average={name: ema, decay: 0.9}"]
     finish(*arguments("sdt_iemocap", gpu, tmp_path / "undisturbed", *options))
     stopped = process(*arguments("sdt_iemocap", gpu, tmp_path / "stopped", *options))
-    while not list((tmp_path / "stopped").glob("*/*/seed-*/checkpoints/resume/*/state.json")) and stopped.poll() is None:
+    states = "*/*/seed-*/checkpoints/resume/*/state.json"
+    while not list((tmp_path / "stopped").glob(states)) and stopped.poll() is None:
         time.sleep(0.01)
     os.kill(stopped.pid, stop)
     assert stopped.wait(timeout=120) == (75 if stop == signal.SIGTERM else -signal.SIGKILL)
