@@ -110,8 +110,8 @@ class CrossAttentionFusion(Fusion):
     name = "cross_attention"
     causal_help = ("fusion.window={future: 0}",)
     example_configs = (
-        {"layers": 2, "heads": 2, "hidden": 8},
-        {"layers": 1, "heads": 3, "hidden": 5, "dropout": 0.1, "window": {"past": 2, "future": 0}},
+        {"layers": 1, "heads": 2, "hidden": 8},
+        {"layers": 2, "heads": 3, "hidden": 5, "dropout": 0.1, "window": {"past": 2, "future": 0}},
     )
 
     class Config(ComponentConfig):
