@@ -76,7 +76,7 @@ def _fold(name: str, run: FinishedRun) -> dict[str, Any]:
     del found["test"]
     (recall,) = scored(run.test.counts, lambda counts: macro_recall(counts)[..., None], draw_seeds=True)
     found["scores"]["macro_recall"] = recall
-    held_out = {key: run.summary["protocol"][key] for key in ("test_groups", "dev_groups")}
+    held_out = {key: run.summary["protocol"].get(key) for key in ("test_groups", "dev_groups")}
     return {**found, **held_out, "dialogues": dataset["dialogues"], "turns": len(run.test.ids)}
 
 

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from same_runs import require_same
 
+from ercframe.runs import RunFolder
+
 TINY = {
     "modalities": ["text", "audio"],
     "dataset": {"type": "synthetic", "train": 12, "dev": 4, "test": 6, "labels": 4, "groups": 3},
@@ -117,7 +119,7 @@ def test_while_a_fold_is_missing_there_is_no_cross_validation_and_an_old_one_is_
 
 
 @pytest.mark.slow
-def test_on_iemocap_every_turn_is_test_once_and_a_fold_predicts(real_data):
+def test_on_iemocap_every_turn_is_test_once_and_features_are_standardised_with_the_other_sessions(real_data):
     source = real_data / "iemocap" / "iemocap.npz"
     settings = ["--modality", "text=text_minilm", "--modality", "audio=audio_gemaps", r"group_pattern=Ses\d\d"]
     assert done("data", "import", "npz", source, "iemocap", *settings)[0] == 0
@@ -132,8 +134,8 @@ def test_on_iemocap_every_turn_is_test_once_and_a_fold_predicts(real_data):
     assert (found["dialogues"], found["turns"]) == (151, 7433)
     labels = np.load(source)["label"]
     assert found["support"] == np.bincount(labels[labels >= 0]).tolist()
-    tested = [json.loads(line) for run in runs(folder).values() for line in (run / "seed-0/predictions.jsonl").open()]
-    tested = [(row["dialogue"], row["utterance"]) for row in tested if row["split"] == "test"]
+    rows = [row for run in runs(folder).values() for row in RunFolder(run).seed(0).read_predictions("test")]
+    tested = [(row["dialogue"], row["utterance"]) for row in rows]
     assert len(set(tested)) == len(tested) == 7433
     kept = json.loads((runs(folder)["Ses01"] / "inputs/inputs.json").read_text())["modalities"]
-    assert kept["audio"]["modality"]["standardisation"]["rows"] < np.load(source)["label"].size - 1800
+    assert kept["audio"]["modality"]["standardisation"]["rows"] < len(labels) - 1800  # those of session 1
