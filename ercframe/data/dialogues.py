@@ -30,7 +30,7 @@ class Dialogues(Sequence[Dialogue]):
         """The labels of one dialogue, ``(L,)``, as in :class:`Dialogue`, without its features."""
 
     def outline(self, index: int) -> Dialogue:
-        """One dialogue without its features, as :func:`outline_of` returns it; better if it does not read them."""
+        """One dialogue with no modality: who, what group, what words and labels; best without reading features."""
         return _without_features(self.read(index))
 
     @overload
