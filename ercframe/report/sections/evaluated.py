@@ -24,7 +24,7 @@ def evaluated(run: RunMaterial) -> Iterator[Section]:
     """A section for each part of the evaluation; one that says how to get it where there is none."""
     found = run.evaluation
     if found is None:
-        note = "There is no evaluation.json: ercframe eval RUN writes it, and what it finds is then shown here."
+        note = "There is no evaluation.json: ercframe eval RUN writes it, ercframe report RUN then shows it here."
         yield Section("evaluation", "Evaluation", [note], plain=True)
         return
     about = f"On {found['split']}, {counted(len(found['seeds']), 'seed')}, by ercframe eval."

@@ -86,7 +86,11 @@ def read_items(path: Path, layout: Layout, modalities: Mapping[str, str]) -> Ite
     found = read_pickle(path)
     if not isinstance(found, tuple | list) or len(found) != layout.length:
         got = f"one of {len(found)}" if isinstance(found, tuple | list) else f"a {type(found).__name__}"
-        raise InputError(f"{path} must hold a tuple of {layout.length} items: {_listed(layout)} (got {got})")
+        raise InputError(
+            f"{path} must hold a tuple of {layout.length} items: {_listed(layout)} (got {got})",
+            help="A pickle in another layout: ercframe.read_pickle reads it in Python, numpy.savez writes what the "
+            "importer npz takes.",
+        )
     return _Checker(path, layout, dict(zip(ITEMS, found, strict=False))).items(modalities)
 
 
