@@ -54,7 +54,7 @@ def probe(learner: Learner, batch: Batch, classes: int) -> list[str]:
         _raise_on(_fused_problems(model.fusion, fused, len(batch.labels)))  # before what relies on the shapes
         decision = _result(Decision, model.classifier, fused, batch.context)
         _raise_on(_decision_problems(model.classifier, decision, (len(batch.labels), classes)))
-        terms = learner.objective(ModelOutput(leaves, fused, decision), batch)
+        terms = _terms(learner, ModelOutput(leaves, fused, decision), batch)
         _raise_on(_term_problems(learner, terms))
         learner.objective.total(terms).backward()  # type: ignore[no-untyped-call]
         _raise_on(_unread(learner, leaves))
@@ -96,6 +96,20 @@ def _result(kind: type[Result], part: Part, *arguments: object) -> Result:
     raise InputError(
         FAILED, [Problem(_label(part), "forward", f"must return {kind.__name__} (got {type(found).__name__})")]
     )
+
+
+def _terms(learner: Learner, output: ModelOutput, batch: Batch) -> dict[str, Term]:
+    """Every loss's terms. What a loss says itself is left as it is; whatever else it raises is told with its place."""
+    found: dict[str, Term] = {}
+    for slot in learner.objective.losses:
+        try:
+            found |= learner.objective.terms(slot, output, batch)
+        except InputError:
+            raise
+        except Exception as error:
+            problem = Problem(f"losses.{slot}", "forward", f"must not fail: {blame(error)}")
+            raise InputError(FAILED, [problem]) from error
+    return found
 
 
 def _continue_backward(streams: Streams, leaves: Streams) -> None:

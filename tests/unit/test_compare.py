@@ -11,6 +11,7 @@ import pytest
 from comparing import LABELS, guesses, labels, run
 
 from ercframe.cli.app import run_app
+from ercframe.cli.options import newest_run
 from ercframe.comparison import compare, open_runs
 from ercframe.comparison.compare import ONE_SEED, THESE_MODELS
 from ercframe.report.comparison_cells import grids, notes
@@ -317,6 +318,13 @@ class TestFolders:
         run(weak.parent / "2026-01-03_00-00-00", label, seeds(label, 0.8), recipe="weak", status="running")
         assert run_app(["compare", str(weak.parent)]) == 0
         assert f"{weak.parent}: 2026-01-02_00-00-00" in capsys.readouterr().out.replace("\n", "")
+
+    def test_so_it_does_for_a_report(self, capsys, tmp_path, label, weak):
+        newest = run(weak.parent / "2026-01-02_00-00-00", label, seeds(label, 0.8), recipe="weak")
+        assert newest_run(weak.parent) == newest
+        assert capsys.readouterr().err == f"{weak.parent}: 2026-01-02_00-00-00\n"
+        assert newest_run(weak) == weak
+        assert newest_run(tmp_path / "nowhere") == tmp_path / "nowhere"  # what opens it says that it is not there
 
     def test_a_folder_without_a_finished_run(self, capsys, weak):
         summary = json.loads((weak / "summary.json").read_text())

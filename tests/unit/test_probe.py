@@ -358,6 +358,28 @@ def test_a_forward_that_fails_is_told_with_its_place(batch):
     assert re.search(r"test_probe\.py:\d+, in forward\)$", message)
 
 
+class Stumbles(CrossEntropy):
+    """Asks for what this fusion does not hand on."""
+
+    def forward(self, output, batch):
+        return {"nll": output.fused.extras["without_text"]}
+
+
+class Complains(CrossEntropy):
+    """Says itself what it lacks."""
+
+    def forward(self, output, batch):
+        raise InputError("complains needs a fusion that hands on 'without_text'")
+
+
+def test_a_loss_that_fails_is_told_with_its_place_and_one_that_explains_itself_is_heard(batch):
+    ((where, what, message),) = problems(learner(loss=Stumbles()), batch)
+    assert (where, what) == ("losses.task", "forward")
+    assert message.startswith("must not fail: KeyError: 'without_text' (")
+    with pytest.raises(InputError, match=r"^complains needs a fusion that hands on 'without_text'$"):
+        probe(learner(loss=Complains()), batch, CLASSES)
+
+
 def test_a_forward_that_returns_something_else_is_told_what_it_must_return(batch):
     assert problems(learner(fusion=Bare()), batch) == [
         ("fusion 'bare'", "forward", "must return FusionOutput (got Tensor)")
