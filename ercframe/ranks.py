@@ -24,8 +24,9 @@ T = TypeVar("T")
 TIMEOUT = timedelta(minutes=10)
 """How long a rank waits for another one. The longest that one may rightly be busy alone is while the first writes the
 results of a seed."""
-TELLING = timedelta(seconds=3)
-"""How long a rank that fails waits for the first one to tell the same error."""
+TELLING = timedelta(seconds=10)
+"""How long a rank that fails waits for the first one to tell the same error, which it may come to later where the
+machine is busy."""
 
 
 class PeerLostError(RunError):

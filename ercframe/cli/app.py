@@ -35,8 +35,8 @@ from ercframe.ranks import PeerLostError
 from ercframe.signals import INTERRUPTED, PREEMPTED, Terminated
 from ercframe.wording import harmless
 
-PATIENCE = 3
-"""Seconds that a process waits for its launcher to end it after another one was lost."""
+PATIENCE = 10
+"""Seconds that a process waits for its launcher, on a busy machine, to end it after another one was lost."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
