@@ -92,7 +92,7 @@ def test_one_mistake_that_fails_many_checks_is_told_once(write, capsys):
     failed = int(out.splitlines()[-1].split(" failed")[0].split()[-1])
     assert failed > 10
     told = " ".join(out[out.index("          also ") :].split())
-    assert told.startswith(f"also the same fails {failed - 1} more: gaps_are_not_read, order_of_dialogues_is_free, ")
+    assert told.startswith(f"also the same fails {failed - 1} more: results_repeat, gaps_are_not_read, ")
 
 
 def test_it_is_told_as_json_too(write, tmp_path):

@@ -412,7 +412,7 @@ BUILDING = {
             "mine.yaml:8:12",
             "losses.distill",
             "loss 'self_distillation' needs one representation per modality; fusion 'tensor' provides none. "
-            "Fusions that do: concat, gated, graph, hierarchical_gated",
+            "Fusions that do: concat, cross_attention, dynamic_graph, gated, graph, hierarchical_gated",
         ),
         change=("gated", "tensor"),
     ),

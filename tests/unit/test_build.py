@@ -59,7 +59,7 @@ def test_a_loss_that_needs_what_the_fusion_lacks_names_both_and_the_alternatives
     assert problem.what == "losses.distill"
     message = (
         "loss 'self_distillation' needs one representation per modality; fusion 'tensor' provides none. "
-        "Fusions that do: concat, gated, graph, hierarchical_gated"
+        "Fusions that do: concat, cross_attention, dynamic_graph, gated, graph, hierarchical_gated"
     )
     assert problem.message == message
 
