@@ -42,6 +42,8 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         try:
             elastic_launch(config, sys.executable)("-P", "-m", "ercframe", *arguments)
         except SignalException as stopped:
+            # All have ended. One more Ctrl-C on the way out would change the exit code.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             return {signal.SIGINT: INTERRUPTED, signal.SIGTERM: PREEMPTED}.get(stopped.sigval, 1)
         except ChildFailedError as failed:
             rank, failure = failed.get_first_failure()
